@@ -1,0 +1,3 @@
+//! What upkeep does: the jobs, the kit they are made of, and the platform they work on.
+
+pub mod platform;

@@ -1,0 +1,9 @@
+//! What jobs work on: database, object storage, shared folders. Nothing in here knows what a job is.
+
+mod problem;
+mod stop;
+
+pub mod storage;
+
+pub use problem::{Kind, Problem};
+pub use stop::{Stop, StopReason};

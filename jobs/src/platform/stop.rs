@@ -1,0 +1,113 @@
+//! The one way a run is told to end early: its deadline, or a signal.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::problem::{Kind, Problem};
+
+/// Why a run has to end early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// The run's own time limit, which is given, has passed.
+    TimedOut(Duration),
+    /// SIGINT, usually Ctrl-C.
+    Interrupted,
+    /// SIGTERM, usually the service manager.
+    Terminated,
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StopReason::TimedOut(limit) => {
+                write!(f, "timed out after {}", readable(*limit))
+            }
+            StopReason::Interrupted => f.write_str("stopped by SIGINT"),
+            StopReason::Terminated => f.write_str("stopped by SIGTERM"),
+        }
+    }
+}
+
+/// Whole seconds where it is whole seconds, milliseconds otherwise.
+fn readable(limit: Duration) -> String {
+    if limit.subsec_nanos() == 0 { format!("{}s", limit.as_secs()) } else { format!("{}ms", limit.as_millis()) }
+}
+
+/// Shared by everything that may take long: whoever waits also waits for this.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    deadline: Option<(Instant, Duration)>,
+    signal: Arc<watch::Sender<Option<StopReason>>>,
+}
+
+impl Stop {
+    /// Ends by signal only.
+    pub fn without_deadline() -> Self {
+        Self { deadline: None, signal: Arc::new(watch::Sender::new(None)) }
+    }
+
+    /// Ends `limit` from now, or by signal.
+    pub fn after(limit: Duration) -> Self {
+        // A limit beyond the clock's range is no limit.
+        let deadline = Instant::now().checked_add(limit).map(|end| (end, limit));
+        Self { deadline, ..Self::without_deadline() }
+    }
+
+    /// Asks everything that watches this to end; the first reason stays.
+    pub fn trigger(&self, reason: StopReason) {
+        self.signal.send_if_modified(|current| {
+            let first = current.is_none();
+            current.get_or_insert(reason);
+            first
+        });
+    }
+
+    /// The reason to end, if there is one by now.
+    pub fn reason(&self) -> Option<StopReason> {
+        let signal = *self.signal.borrow();
+        signal.or_else(|| {
+            let (end, limit) = self.deadline?;
+            (Instant::now() >= end).then_some(StopReason::TimedOut(limit))
+        })
+    }
+
+    /// Goes on, or ends with a [`Problem`] of kind [`Kind::Stopped`].
+    ///
+    /// # Errors
+    /// When the deadline has passed or a signal has arrived.
+    pub fn check(&self) -> Result<(), Problem> {
+        match self.reason() {
+            None => Ok(()),
+            Some(reason) => Err(Problem::new(Kind::Stopped(reason), reason)),
+        }
+    }
+
+    /// Resolves once there is a reason to end; needs a tokio runtime with time enabled.
+    pub async fn triggered(&self) -> StopReason {
+        let mut signal = self.signal.subscribe();
+        let by_signal = async {
+            match signal.wait_for(Option::is_some).await.map(|reason| *reason) {
+                Ok(Some(reason)) => reason,
+                // The sender lives as long as `self`.
+                Ok(None) | Err(_) => std::future::pending().await,
+            }
+        };
+        let by_deadline = async {
+            match self.deadline {
+                Some((end, limit)) => {
+                    tokio::time::sleep_until(end).await;
+                    StopReason::TimedOut(limit)
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            reason = by_signal => reason,
+            reason = by_deadline => reason,
+        }
+    }
+}

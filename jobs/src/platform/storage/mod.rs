@@ -1,0 +1,77 @@
+//! Object storage: an S3 bucket, or a directory that plays one.
+//!
+//! Calls are synchronous. Reading and writing are two traits, so that a dry run can be handed a value that has no
+//! way to write.
+
+mod directory;
+mod s3;
+
+use std::io::Read;
+
+pub use directory::Directory;
+pub use s3::{S3, S3Settings};
+
+/// One stored object as a listing or a HEAD shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// The full key, for example `assets/<uuid>`.
+    pub key: String,
+    /// The size in bytes.
+    pub size: u64,
+}
+
+/// What may be asked of a store without changing it.
+pub trait ReadObjects: Send + Sync {
+    /// Which store this is, in a form that is stable between runs, names no secret and can be shown: for example
+    /// `s3 bucket controller at https://s3.example.org` or `directory /var/lib/upkeep/objects`.
+    fn location(&self) -> &str;
+
+    /// The object under `key`, or `None` if the store clearly says that there is none.
+    ///
+    /// # Errors
+    /// Every other answer: forbidden, bucket missing, unreachable, stopped.
+    fn head(&self, key: &str) -> anyhow::Result<Option<Object>>;
+
+    /// The contents of the object under `key`, as a stream.
+    ///
+    /// # Errors
+    /// As for [`ReadObjects::head`]; a missing object is an error here.
+    fn get(&self, key: &str) -> anyhow::Result<Box<dyn Read + Send>>;
+
+    /// All objects whose keys start with `prefix`, in key order where the store keeps one, in constant memory.
+    fn list<'a>(&'a self, prefix: &str) -> Box<dyn Iterator<Item = anyhow::Result<Object>> + 'a>;
+}
+
+/// What became of one key of a [`WriteObjects::delete_many`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    /// The full key.
+    pub key: String,
+    /// `Ok` when the store confirmed that the object is gone, which it also does for one that was never there;
+    /// else the store's own words.
+    pub outcome: Result<(), String>,
+}
+
+/// What changes a store.
+pub trait WriteObjects: ReadObjects {
+    /// Stores everything `body` yields under `key`, replacing what was there; on an error nothing is replaced.
+    ///
+    /// # Errors
+    /// When the body cannot be read or the store does not accept it (disk full, forbidden, unreachable, stopped).
+    fn put(&self, key: &str, body: &mut (dyn Read + Send)) -> anyhow::Result<()>;
+
+    /// Deletes the objects under `keys` and answers for each of them, in any order. Never more than the store
+    /// confirmed is reported as gone.
+    ///
+    /// # Errors
+    /// Only when the call as a whole cannot work — unreachable, forbidden, bucket missing, stopped — in which case
+    /// any number of the objects may be gone, none of which is reported.
+    fn delete_many(&self, keys: &[String]) -> anyhow::Result<Vec<Deletion>>;
+
+    /// Finds out, without changing anything that matters, whether deleting would work at all: that the store can be
+    /// reached, exists, and lets these credentials delete.
+    ///
+    /// # Errors
+    /// A [`Problem`](crate::platform::Problem) that says which of them does not hold and what to do.
+    fn check_deletable(&self) -> anyhow::Result<()>;
+}

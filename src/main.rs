@@ -1,0 +1,2 @@
+//! upkeep
+fn main(){}
