@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::time::Instant;
+
 
 use super::problem::{Kind, Problem};
 
@@ -86,6 +86,19 @@ impl Stop {
         }
     }
 
+    /// Waits for `pause`, or until there is a reason to end.
+    pub fn sleep(&self, pause: Duration) {
+        let end = Instant::now() + pause;
+        // Signals are few and pauses short: looking twenty times a second keeps this free of a runtime.
+        while self.reason().is_none() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            std::thread::sleep(left.min(Duration::from_millis(50)));
+        }
+    }
+
     /// Resolves once there is a reason to end; needs a tokio runtime with time enabled.
     pub async fn triggered(&self) -> StopReason {
         let mut signal = self.signal.subscribe();
@@ -99,7 +112,7 @@ impl Stop {
         let by_deadline = async {
             match self.deadline {
                 Some((end, limit)) => {
-                    tokio::time::sleep_until(end).await;
+                    tokio::time::sleep_until(end.into()).await;
                     StopReason::TimedOut(limit)
                 }
                 None => std::future::pending().await,

@@ -8,8 +8,8 @@ mod s3;
 
 use std::io::Read;
 
-pub use directory::Directory;
-pub use s3::{S3, S3Settings};
+//pub use directory::Directory;
+//pub use s3::{S3, S3Settings};
 
 /// One stored object as a listing or a HEAD shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,1 @@
+-- Nothing to do: on PostgreSQL the platform brings its own tables.

@@ -1,0 +1,420 @@
+//! The one loop that every cleanup goes through: page after page of candidates in key order, batches that adapt to
+//! what the database can take, and the outbox in between. A job supplies what is due and how it is removed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use diesel::QueryResult;
+use uuid::Uuid;
+
+use super::context::{Context, Stores};
+use super::crash::crash_point;
+use super::leftovers;
+use super::object_deletions::ObjectDeletions;
+use super::outbox::{self, By, PendingFolder, StoredObject};
+use super::pace::Pace;
+use crate::platform::database::{Connection, Database, DatabaseError, Requirement, check_generation};
+use crate::platform::{Kind, Problem};
+
+/// Rows looked at per statement, whether due or not: a bound on the time of the statement and on memory.
+const WINDOW: usize = 5_000;
+/// What the platform holds locked is tried again this often at the end, with a pause before each time.
+const LAST_TRIES: u32 = 3;
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+/// When so many single rows are refused and not one batch has passed, the rows are not to blame.
+const HOPELESS: u32 = 20;
+
+/// Whether rows are only counted, for a dry run, or removed. The same statements' conditions serve both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Count them, lock nothing.
+    Count,
+    /// Lock them, check again that they are due, remove them.
+    Remove,
+}
+
+/// A page of rows in key order.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// How many rows were looked at.
+    pub examined: usize,
+    /// The last of their keys, after which the next page starts; `None` when there was none.
+    pub last: Option<Uuid>,
+    /// The keys of those that are due.
+    pub due: Vec<Uuid>,
+    /// What an operator should know about rows in this page.
+    pub warnings: Vec<String>,
+}
+
+/// What became of a batch before its transaction.
+#[derive(Debug, Default)]
+pub struct Preparation {
+    /// Those that are to be removed now.
+    pub ready: Vec<Uuid>,
+    /// Folders to remember when their events go.
+    pub pending_folders: Vec<PendingFolder>,
+    /// Ends the run once this batch is done.
+    pub end: Option<Problem>,
+}
+
+/// What a transaction removed.
+#[derive(Debug, Default)]
+pub struct Removal {
+    /// The items removed.
+    pub ids: Vec<Uuid>,
+    /// Items that are due but locked by somebody else.
+    pub locked: Vec<Uuid>,
+    /// Rows removed by table.
+    pub rows: BTreeMap<&'static str, u64>,
+    /// The objects that the removed rows owned.
+    pub objects: Vec<StoredObject>,
+    /// Shared folders of the items, counted for a dry run.
+    pub shared_folders: u64,
+}
+
+/// What a cleanup job supplies to the loop.
+pub trait Cleanup {
+    /// What an item is called: singular and plural.
+    const ITEM: (&'static str, &'static str);
+    /// The platform tables and columns it needs.
+    const REQUIRES: &'static [Requirement];
+
+    /// Reads the page after the key `after`, of at most `limit` rows whether due or not.
+    ///
+    /// # Errors
+    /// The database's.
+    fn page(&mut self, connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Page>;
+
+    /// Does what has to be done outside any transaction before `due` can be removed. It may happen again.
+    ///
+    /// # Errors
+    /// Whatever ends the run.
+    fn prepare(
+        &mut self,
+        context: &Context,
+        database: &mut Database,
+        stores: &Stores,
+        due: &[Uuid],
+    ) -> anyhow::Result<Preparation>;
+
+    /// Removes those of `due` that still are, with everything that belongs to them, in the caller's transaction.
+    ///
+    /// # Errors
+    /// The database's; the transaction is then rolled back.
+    fn remove(&mut self, connection: &mut Connection, due: &[Uuid], step: Step) -> QueryResult<Removal>;
+
+    /// Whether a shared folder that cannot be removed is a mere warning.
+    fn folders_may_wait(&self) -> bool;
+}
+
+/// Runs a cleanup to its end, or as a dry run.
+///
+/// # Errors
+/// Whatever ended it early; what was done until then is in the context's report.
+pub fn clean_up<C: Cleanup>(context: &Context, cleanup: &mut C) -> anyhow::Result<()> {
+    let stores = context.stores()?;
+    if stores.is_some() {
+        context.guard.permit_deletion()?;
+    }
+    let mut database = context.database()?;
+    check_generation(&mut database, C::REQUIRES)?;
+    match stores {
+        None => preview(context, &mut database, cleanup)?,
+        Some(stores) => {
+            let deletions = ObjectDeletions::start(context, stores.objects.clone())?;
+            let mut run = Run {
+                context,
+                database,
+                cleanup,
+                stores,
+                deletions,
+                pace: Pace::new(),
+                store_checked: false,
+                passed: false,
+                refused: 0,
+                waiting: BTreeMap::new(),
+            };
+            let worked = run.all();
+            run.close(worked)?;
+        }
+    }
+    summary::<C>(context);
+    Ok(())
+}
+
+fn preview<C: Cleanup>(context: &Context, database: &mut Database, cleanup: &mut C) -> anyhow::Result<()> {
+    context.report().plan = Some(Default::default());
+    let mut after = None;
+    loop {
+        let page = next_page(context, database, cleanup, after)?;
+        for due in page.due.chunks(1_000) {
+            context.checkpoint()?;
+            let removal = database.read(|connection| cleanup.remove(connection, due, Step::Count))?;
+            for id in &removal.ids {
+                log::info!("Would delete {} {id}", C::ITEM.0);
+            }
+            if let Some(plan) = &mut context.report().plan {
+                plan.add_rows(&removal.rows);
+                plan.objects += removal.objects.len() as u64;
+                plan.bytes += removal.objects.iter().map(|object| object.bytes.unsigned_abs()).sum::<u64>();
+                plan.shared_folders += removal.shared_folders;
+                plan.ids.extend(removal.ids);
+            }
+        }
+        match page.last {
+            Some(last) => after = Some(last),
+            None => break,
+        }
+    }
+    context.report().backlog = database.read(outbox::backlog)?;
+    Ok(())
+}
+
+fn next_page<C: Cleanup>(
+    context: &Context,
+    database: &mut Database,
+    cleanup: &mut C,
+    after: Option<Uuid>,
+) -> anyhow::Result<Page> {
+    context.checkpoint()?;
+    let page = database.read(|connection| cleanup.page(connection, after, WINDOW))?;
+    let mut report = context.report();
+    report.counts.examined += page.examined as u64;
+    report.counts.matched += page.due.len() as u64;
+    for warning in &page.warnings {
+        report.warn(warning);
+    }
+    Ok(page)
+}
+
+/// A cleanup under way.
+struct Run<'a, C> {
+    context: &'a Context,
+    database: Database,
+    cleanup: &'a mut C,
+    stores: Stores,
+    deletions: ObjectDeletions<'a>,
+    pace: Pace,
+    store_checked: bool,
+    passed: bool,
+    refused: u32,
+    /// Items to try again at the end, with the reason why they could not be removed so far.
+    waiting: BTreeMap<Uuid, String>,
+}
+
+impl<C: Cleanup> Run<'_, C> {
+    fn all(&mut self) -> anyhow::Result<()> {
+        leftovers::drain(
+            self.context,
+            &mut self.database,
+            &self.stores,
+            &mut self.deletions,
+            self.cleanup.folders_may_wait(),
+        )?;
+        let mut after = None;
+        loop {
+            let page = next_page(self.context, &mut self.database, self.cleanup, after)?;
+            let mut due = page.due.as_slice();
+            while !due.is_empty() {
+                self.context.checkpoint()?;
+                let (batch, rest) = due.split_at(self.pace.size().min(due.len()));
+                self.batch(batch)?;
+                due = rest;
+                self.context.progress(|report| format!("{} {} deleted so far", report.counts.deleted, C::ITEM.1));
+            }
+            match page.last {
+                Some(last) => after = Some(last),
+                None => break,
+            }
+        }
+        self.try_waiting_again()
+    }
+
+    /// One batch: what comes before the transaction, the transaction, and handing over the objects.
+    fn batch(&mut self, due: &[Uuid]) -> anyhow::Result<()> {
+        if !self.store_checked {
+            // Before the first row goes: objects that cannot be deleted would only pile up in the outbox.
+            self.stores.objects.check_deletable()?;
+            self.store_checked = true;
+        }
+        let prepared = self.cleanup.prepare(self.context, &mut self.database, &self.stores, due)?;
+        crash_point("prepared");
+        let mut parts = vec![prepared.ready];
+        while let Some(part) = parts.pop() {
+            self.context.checkpoint()?;
+            if part.is_empty() {
+                continue;
+            }
+            match self.transaction(&part, &prepared.pending_folders) {
+                Ok(()) => {}
+                Err(Refused::Run(error)) => return Err(error),
+                Err(Refused::Constraint(reason)) if part.len() == 1 => self.context.report().fail(part[0], reason),
+                Err(Refused::Rows(reason)) if part.len() == 1 => self.put_off(part[0], reason)?,
+                Err(refused) => {
+                    if let Refused::Rows(_) = refused {
+                        self.pace.slow_down();
+                    }
+                    log::debug!("a batch of {} did not pass; narrowing it down", part.len());
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.push(second.to_vec());
+                    parts.push(first.to_vec());
+                }
+            }
+        }
+        prepared.end.map_or(Ok(()), |problem| Err(problem.into()))
+    }
+
+    fn transaction(&mut self, due: &[Uuid], pending_folders: &[PendingFolder]) -> Result<(), Refused> {
+        let by = By { job: self.context.job, run: self.context.run };
+        let (objects_at, folders_at) = (self.stores.objects.location(), self.stores.folders.location());
+        let started = Instant::now();
+        let removed = self.database.write(|connection| {
+            let removal = self.cleanup.remove(connection, due, Step::Remove)?;
+            let gone: BTreeSet<_> = removal.ids.iter().collect();
+            let folders: Vec<_> = pending_folders.iter().filter(|folder| gone.contains(&folder.event)).collect();
+            outbox::record_objects(connection, by, objects_at, &removal.objects)?;
+            outbox::record_folders(connection, by, folders_at, &folders)?;
+            crash_point("before-commit");
+            Ok((removal, folders))
+        });
+        let (removal, folders) = removed?;
+        crash_point("committed");
+        self.pace.took(due.len(), started.elapsed());
+        self.passed = true;
+        self.count(due.len(), &removal, &folders);
+        for id in removal.locked {
+            self.waiting.insert(id, "locked by another session, probably the platform".into());
+        }
+        self.deletions.submit(&mut self.database, removal.objects).map_err(Refused::Run)
+    }
+
+    fn count(&mut self, due: usize, removal: &Removal, pending_folders: &[&PendingFolder]) {
+        let mut report = self.context.report();
+        report.counts.deleted += removal.ids.len() as u64;
+        report.counts.skipped += due.saturating_sub(removal.ids.len() + removal.locked.len()) as u64;
+        report.add_rows(&removal.rows);
+        for id in &removal.ids {
+            log::debug!("deleted {} {id}", C::ITEM.0);
+        }
+        for PendingFolder { event, reason, .. } in pending_folders {
+            report.warn(format!("event {event} is deleted, its shared folder waits for a later run: {reason}"));
+        }
+    }
+
+    /// Keeps a row that was refused on its own for another try at the end; gives up when all rows are.
+    fn put_off(&mut self, id: Uuid, reason: String) -> Result<(), Problem> {
+        self.refused += 1;
+        if !self.passed && self.refused >= HOPELESS {
+            let all = format!("the database refused each of the first {HOPELESS} {}", C::ITEM.1);
+            return Err(Problem::new(Kind::Failed, format!("{all}; the last time it said: {reason}"))
+                .hint("none was deleted; remove the cause and run the job again"));
+        }
+        self.waiting.insert(id, reason);
+        Ok(())
+    }
+
+    fn try_waiting_again(&mut self) -> anyhow::Result<()> {
+        for _ in 0..LAST_TRIES {
+            if self.waiting.is_empty() {
+                break;
+            }
+            self.context.stop().sleep(LAST_PAUSE);
+            let again: Vec<_> = std::mem::take(&mut self.waiting).into_keys().collect();
+            for batch in again.chunks(self.pace.size()) {
+                self.batch(batch)?;
+            }
+        }
+        for (id, reason) in std::mem::take(&mut self.waiting) {
+            self.context.report().fail(id, reason);
+        }
+        Ok(())
+    }
+
+    /// Waits for the store, whatever ended the loop: what it has deleted by now is counted and noted.
+    fn close(mut self, worked: anyhow::Result<()>) -> anyhow::Result<()> {
+        // After a stop, the run's own handle refuses every statement.
+        let mut closing = self.context.closing_database();
+        let database = if worked.is_ok() { &mut self.database } else { &mut closing };
+        let finished = self.deletions.finish(database);
+        match database.read(outbox::backlog) {
+            Ok(backlog) => self.context.report().backlog = backlog,
+            Err(error) => log::debug!("the backlog could not be counted: {error}"),
+        }
+        match (worked, finished) {
+            (Ok(()), Ok(())) => Ok(self.database.forget_deleted()?),
+            (Err(error), Ok(())) | (Ok(()), Err(error)) => Err(error),
+            (Err(error), Err(also)) => {
+                log::debug!("also: {also:#}");
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Why a batch did not go through.
+enum Refused {
+    /// A row in it violates a constraint.
+    Constraint(String),
+    /// A lock or a timeout, perhaps because of its rows; in the database's words.
+    Rows(String),
+    /// Nothing works any more, or the run has to stop.
+    Run(anyhow::Error),
+}
+
+impl From<DatabaseError> for Refused {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Constraint(reason) => Refused::Constraint(reason),
+            DatabaseError::Rejected(reason) => Refused::Rows(reason),
+            DatabaseError::Problem(problem) => Refused::Run(problem.into()),
+        }
+    }
+}
+
+/// The last lines of the log: what was found and what was done.
+fn summary<C: Cleanup>(context: &Context) {
+    let report = context.report();
+    let (one, many) = C::ITEM;
+    let items = |n: u64| format!("{n} {}", if n == 1 { one } else { many });
+    if report.counts.matched == 0 {
+        log::info!("Looked at {}, none is due", items(report.counts.examined));
+    } else if let Some(plan) = &report.plan {
+        let (found, size) = (items(plan.ids.len() as u64), bytes_in_words(plan.bytes));
+        log::info!("Would delete {found} with {} stored objects ({size})", plan.objects);
+        for (table, rows) in &plan.rows {
+            log::info!("  {rows} rows of {table}");
+        }
+    } else {
+        log::info!("Deleted {} of {} due", items(report.counts.deleted), report.counts.matched);
+    }
+    if report.counts.skipped > 0 {
+        log::info!("Left {} alone that had changed meanwhile", items(report.counts.skipped));
+    }
+    if report.objects_deleted > 0 {
+        let size = bytes_in_words(report.bytes_freed);
+        log::info!("Deleted {} stored objects ({size})", report.objects_deleted);
+    }
+    if report.shared_folders_deleted > 0 {
+        log::info!("Removed {} shared folders", report.shared_folders_deleted);
+    }
+    if report.counts.failed > report.failures.len() as u64 {
+        log::error!("{} failures in all; -v shows each of them", report.counts.failed);
+    }
+    if report.backlog > 0 {
+        log::warn!("{} stored objects or shared folders wait for a later run", report.backlog);
+    }
+}
+
+/// A size as people read it, in binary units.
+fn bytes_in_words(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1024 {
+        return format!("{bytes} bytes");
+    }
+    let (mut size, mut unit) = (bytes as f64 / 1024.0, 0);
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    format!("{size:.1} {}", UNITS[unit])
+}

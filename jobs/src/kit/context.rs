@@ -1,0 +1,149 @@
+//! What one run hands its job.
+
+use std::cell::{RefCell, RefMut};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::guard::Guard;
+use super::report::Report;
+use crate::platform::database::{Access, Database, DatabaseUrl, require_migrated};
+use crate::platform::shared_folders::{NextcloudSettings, SharedFolders};
+use crate::platform::storage::{Directory, S3, S3Settings, WriteObjects};
+use crate::platform::{Problem, Stop};
+
+/// Where objects are stored.
+#[derive(Debug, Clone)]
+pub enum StorageSettings {
+    /// A directory that plays a bucket.
+    Directory(PathBuf),
+    /// A bucket.
+    S3(S3Settings),
+}
+
+/// What jobs work on, as configured; connected when first used.
+#[derive(Debug, Clone)]
+pub struct Resources {
+    /// The platform's database.
+    pub database: DatabaseUrl,
+    /// The platform's object storage.
+    pub storage: StorageSettings,
+    /// The shared-folder provider, if there is one.
+    pub shared_folders: Option<NextcloudSettings>,
+}
+
+/// The handles that change things outside the database. A dry run has none.
+pub struct Stores {
+    /// The object storage.
+    pub objects: Arc<dyn WriteObjects>,
+    /// The shared-folder provider.
+    pub folders: SharedFolders,
+}
+
+/// A line of progress at most this often.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(60);
+
+/// One run, as its job sees it.
+pub struct Context {
+    /// The run's single point in time; every cutoff is computed from it.
+    pub now: DateTime<Utc>,
+    /// The run's identifier.
+    pub run: Uuid,
+    /// The job's name.
+    pub job: &'static str,
+    /// What needs a person's word.
+    pub guard: Guard,
+    dry_run: bool,
+    stop: Stop,
+    resources: Resources,
+    report: RefCell<Report>,
+    last_progress: RefCell<Instant>,
+}
+
+impl Context {
+    /// A run of `job` that starts now.
+    pub fn new(
+        job: &'static str,
+        run: Uuid,
+        now: DateTime<Utc>,
+        dry_run: bool,
+        guard: Guard,
+        resources: Resources,
+        stop: Stop,
+    ) -> Self {
+        let (report, last_progress) = (RefCell::default(), RefCell::new(Instant::now()));
+        Self { now, run, job, guard, dry_run, stop, resources, report, last_progress }
+    }
+
+    /// Whether nothing may be changed.
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// Goes on, or ends the run because of its deadline or a signal; every loop calls this between batches.
+    ///
+    /// # Errors
+    /// When the run has to stop.
+    pub fn checkpoint(&self) -> Result<(), Problem> {
+        self.stop.check()
+    }
+
+    /// What ends this run early.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// The report, to add to.
+    pub fn report(&self) -> RefMut<'_, Report> {
+        self.report.borrow_mut()
+    }
+
+    /// The platform's database; read-only in a dry run.
+    ///
+    /// # Errors
+    /// When it cannot be reached or lacks upkeep's own tables.
+    pub fn database(&self) -> anyhow::Result<Database> {
+        let access = if self.dry_run { Access::ReadOnly } else { Access::ReadWrite };
+        let mut database =
+            Database::new(self.resources.database.clone(), format!("upkeep:{}", self.job), access, self.stop.clone());
+        require_migrated(&mut database)?;
+        Ok(database)
+    }
+
+    /// A second handle for the last few statements of a run that has already been told to stop.
+    pub fn closing_database(&self) -> Database {
+        let stop = Stop::after(Duration::from_secs(1));
+        Database::new(self.resources.database.clone(), format!("upkeep:{}", self.job), Access::ReadWrite, stop)
+    }
+
+    /// The handles that change things outside the database; `None` in a dry run.
+    ///
+    /// # Errors
+    /// When the settings are unusable.
+    pub fn stores(&self) -> anyhow::Result<Option<Stores>> {
+        if self.dry_run {
+            return Ok(None);
+        }
+        let objects: Arc<dyn WriteObjects> = match &self.resources.storage {
+            StorageSettings::Directory(path) => Arc::new(Directory::new(path.clone())),
+            StorageSettings::S3(settings) => Arc::new(S3::new(settings.clone(), self.stop.clone())?),
+        };
+        let folders = match &self.resources.shared_folders {
+            Some(settings) => SharedFolders::nextcloud(settings.clone())?,
+            None => SharedFolders::unconfigured(),
+        };
+        Ok(Some(Stores { objects, folders }))
+    }
+
+    /// Logs how far the run is, at most once a minute.
+    pub fn progress(&self, words: impl FnOnce(&Report) -> String) {
+        let mut last = self.last_progress.borrow_mut();
+        if last.elapsed() >= PROGRESS_INTERVAL {
+            *last = Instant::now();
+            log::info!("{}", words(&self.report.borrow()));
+        }
+    }
+}

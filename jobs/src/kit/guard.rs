@@ -1,0 +1,89 @@
+//! What may not be done without a person's word, whatever the parameters say.
+
+use crate::platform::{Kind, Problem};
+
+/// The `[safety]` settings, together with what this one run was allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    /// Whether jobs may delete at all.
+    pub deletion: bool,
+    /// How many percent of a table an externally caused change may touch.
+    pub max_affected_percent: u8,
+    /// A change to fewer rows than this is never refused.
+    pub max_affected_floor: u64,
+    /// `--allow-affected`: so many rows may be touched in this run, whatever the percentage.
+    pub allow_affected: Option<u64>,
+}
+
+impl Guard {
+    /// Lets a job delete, or refuses.
+    ///
+    /// # Errors
+    /// When `[safety] deletion` is false.
+    pub fn permit_deletion(&self) -> Result<(), Problem> {
+        if self.deletion {
+            return Ok(());
+        }
+        Err(Problem::new(Kind::Refused, "deleting is switched off by `deletion = false` in [safety]; nothing was changed")
+            .hint("look at what would be deleted with --dry-run, then set `deletion = true`"))
+    }
+
+    /// Lets a change that something outside the platform causes touch `affected` of `total` rows, or refuses because
+    /// that is implausibly many. `what` names the rows, in the plural.
+    ///
+    /// # Errors
+    /// When it is more than the configured percentage, and neither below the floor nor allowed for this run.
+    pub fn permit_affected(&self, affected: u64, total: u64, what: &str) -> Result<(), Problem> {
+        let allowed = self.allow_affected.is_some_and(|allowed| affected <= allowed);
+        let plausible = u128::from(affected) * 100 <= u128::from(total) * u128::from(self.max_affected_percent);
+        if affected < self.max_affected_floor || plausible || allowed {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Kind::Refused,
+            format!(
+                "{affected} of {total} {what} would be changed, more than the {}% that [safety] max_affected_percent \
+                 allows; nothing was changed",
+                self.max_affected_percent
+            ),
+        )
+        .hint(format!("if that is right, let this one run pass with --allow-affected {affected}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard() -> Guard {
+        Guard { deletion: true, max_affected_percent: 10, max_affected_floor: 100, allow_affected: None }
+    }
+
+    #[test]
+    fn a_tenth_passes_and_one_more_does_not() {
+        assert!(guard().permit_affected(1_000, 10_000, "assets").is_ok());
+        let refusal = guard().permit_affected(1_001, 10_000, "assets").unwrap_err();
+        assert_eq!(refusal.kind(), Kind::Refused);
+        assert!(refusal.advice().unwrap().contains("--allow-affected 1001"));
+    }
+
+    #[test]
+    fn below_the_floor_everything_passes() {
+        assert!(guard().permit_affected(99, 99, "accounts").is_ok());
+        assert!(guard().permit_affected(100, 100, "accounts").is_err());
+    }
+
+    #[test]
+    fn the_allowance_is_for_that_number_only() {
+        let allowed = Guard { allow_affected: Some(500), ..guard() };
+        assert!(allowed.permit_affected(500, 500, "accounts").is_ok());
+        assert!(allowed.permit_affected(501, 501, "accounts").is_err());
+    }
+
+    #[test]
+    fn deletion_can_be_switched_off() {
+        assert!(guard().permit_deletion().is_ok());
+        let refusal = Guard { deletion: false, ..guard() }.permit_deletion().unwrap_err();
+        assert_eq!(refusal.kind().exit_code(), 4);
+    }
+}

@@ -1,0 +1,111 @@
+//! What a job is.
+
+use chrono::{DateTime, Utc};
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::context::Context;
+use super::parameters;
+use super::report::Report;
+use crate::platform::Problem;
+
+/// One kind of maintenance work.
+pub trait Job: Sync + 'static {
+    /// Stable kebab-case name, the `<JOB_TYPE>` of the command line.
+    const NAME: &'static str;
+    /// One line for `--help` and `jobs list`.
+    const ABOUT: &'static str;
+    /// What goes, for `jobs describe`.
+    const REMOVES: &'static str;
+    /// What stays although one might expect it to go.
+    const KEEPS: &'static str;
+    /// Whether it works on the database; one that does not needs no configuration and no lease either.
+    const NEEDS_DATABASE: bool = true;
+    /// JSON parameters; `Default` holds the documented defaults, doc comments describe the fields with their units.
+    type Parameters: Serialize + DeserializeOwned + Default + JsonSchema;
+
+    /// Refuses parameters that are well-formed but make no sense at `now`.
+    ///
+    /// # Errors
+    /// A usage problem that names the parameter.
+    fn check(parameters: &Self::Parameters, now: DateTime<Utc>) -> Result<(), Problem> {
+        let (_, _) = (parameters, now);
+        Ok(())
+    }
+
+    /// Does the work. What was done before an error is in the context's report.
+    ///
+    /// # Errors
+    /// Whatever ends the run early.
+    fn execute(context: &Context, parameters: Self::Parameters) -> anyhow::Result<Report>;
+}
+
+/// Any [`Job`], with JSON in place of its parameter type.
+pub trait AnyJob: Sync {
+    /// See [`Job::NAME`].
+    fn name(&self) -> &'static str;
+    /// See [`Job::ABOUT`].
+    fn about(&self) -> &'static str;
+    /// See [`Job::REMOVES`].
+    fn removes(&self) -> &'static str;
+    /// See [`Job::KEEPS`].
+    fn keeps(&self) -> &'static str;
+    /// See [`Job::NEEDS_DATABASE`].
+    fn needs_database(&self) -> bool;
+    /// The defaults of all parameters.
+    fn default_parameters(&self) -> Value;
+    /// The parameters' JSON Schema.
+    fn schema(&self) -> Schema;
+    /// Completes `given` with the defaults and checks the result, without connecting to anything.
+    ///
+    /// # Errors
+    /// A usage problem that names the field and what is expected.
+    fn complete(&self, given: &Value, now: DateTime<Utc>) -> Result<Value, Problem>;
+    /// Runs the job with parameters from [`AnyJob::complete`].
+    ///
+    /// # Errors
+    /// See [`Job::execute`].
+    fn execute(&self, context: &Context, parameters: Value) -> anyhow::Result<Report>;
+}
+
+impl<J: Job> AnyJob for J {
+    fn name(&self) -> &'static str {
+        J::NAME
+    }
+
+    fn about(&self) -> &'static str {
+        J::ABOUT
+    }
+
+    fn removes(&self) -> &'static str {
+        J::REMOVES
+    }
+
+    fn keeps(&self) -> &'static str {
+        J::KEEPS
+    }
+
+    fn needs_database(&self) -> bool {
+        J::NEEDS_DATABASE
+    }
+
+    fn default_parameters(&self) -> Value {
+        serde_json::json!(J::Parameters::default())
+    }
+
+    fn schema(&self) -> Schema {
+        schemars::schema_for!(J::Parameters)
+    }
+
+    fn complete(&self, given: &Value, now: DateTime<Utc>) -> Result<Value, Problem> {
+        let (complete, typed) = parameters::complete::<J::Parameters>(J::NAME, given, &self.schema())?;
+        J::check(&typed, now)?;
+        Ok(complete)
+    }
+
+    fn execute(&self, context: &Context, parameters: Value) -> anyhow::Result<Report> {
+        J::execute(context, serde_json::from_value(parameters)?)
+    }
+}

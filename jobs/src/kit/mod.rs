@@ -1,0 +1,22 @@
+//! What every job is made of.
+
+mod cleanup;
+mod context;
+mod crash;
+mod guard;
+mod job;
+mod leftovers;
+mod object_deletions;
+mod outbox;
+mod pace;
+mod parameters;
+mod report;
+
+pub use cleanup::{Cleanup, Page, Preparation, Removal, Step, clean_up};
+pub use context::{Context, Resources, Stores, StorageSettings};
+pub use crash::crash_point;
+pub use guard::Guard;
+pub use job::{AnyJob, Job};
+pub use outbox::{PendingFolder, StoredObject};
+pub use parameters::parse_parameters;
+pub use report::{Counts, Failure, Plan, Report};

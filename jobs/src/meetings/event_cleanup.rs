@@ -1,0 +1,153 @@
+//! Deletes events that are over for longer than the retention period.
+//!
+//! Why: invitations, chats, recordings and shared files of past meetings are personal data that may be kept only for
+//! so long. The platform itself never deletes them.
+//!
+//! Which: single events by their end; series by the end of their last occurrence, computed from the rule, since the
+//! stored end of a series is the start of its last occurrence or a date a century ahead. Whoever created them.
+//! What goes with an event is in [`super::event_removal`].
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::QueryResult;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::event_folders::{self, SeenTo};
+use super::event_removal;
+use super::schedule::{self, End};
+use crate::kit::{Cleanup, Context, Job, Page, Preparation, Removal, Report, Step, Stores, clean_up};
+use crate::platform::database::{Connection, Database, Ids, Requirement};
+use crate::platform::{Kind, Problem};
+
+/// See the [module](self).
+pub struct EventCleanup;
+
+/// What an operator may set.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Parameters {
+    /// Days since the end of the event, or of the last occurrence of a series: events that ended at least so long ago
+    /// are deleted. A day is 24 hours.
+    #[schemars(range(min = 1))]
+    days_since_last_occurrence: u64,
+    /// Whether an event is kept, and the job fails, when its shared folder cannot be removed. Otherwise the event is
+    /// deleted with a warning, and later runs try again to remove the folder.
+    fail_on_shared_folder_deletion_error: bool,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self { days_since_last_occurrence: 30, fail_on_shared_folder_deletion_error: false }
+    }
+}
+
+impl Parameters {
+    fn cutoff(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
+        let days = self.days_since_last_occurrence;
+        i64::try_from(days)
+            .ok()
+            .and_then(TimeDelta::try_days)
+            .and_then(|retention| now.checked_sub_signed(retention))
+            .ok_or_else(|| {
+                let what = format!("parameter days_since_last_occurrence: {days} days ago is before the calendar begins");
+                Problem::new(Kind::Usage, what).hint("choose a number of days that lies in the past of this platform")
+            })
+    }
+}
+
+impl Job for EventCleanup {
+    const NAME: &'static str = "event-cleanup";
+    const ABOUT: &'static str = "A job for cleaning up events that ended at minimum a defined duration ago";
+    const REMOVES: &'static str = "\
+Events whose end, or the end of the last occurrence of their series, is long enough ago, whoever created them. With \
+each event go its dates, recurrence, exceptions, invitations, favourites, training parameters and shared folder, and \
+its room with module resources, SIP configuration, streaming targets, guest invites and assets, the stored objects \
+included.";
+    const KEEPS: &'static str = "\
+Events without dates; series without an end; series whose rule or time zone cannot be read (with a warning); rooms \
+that another event uses; users, groups and tariffs.";
+    type Parameters = Parameters;
+
+    fn check(parameters: &Parameters, now: DateTime<Utc>) -> Result<(), Problem> {
+        parameters.cutoff(now).map(drop)
+    }
+
+    fn execute(context: &Context, parameters: Parameters) -> anyhow::Result<Report> {
+        let cutoff = parameters.cutoff(context.now)?;
+        log::info!("Looking for events that ended at or before {}", cutoff.format("%Y-%m-%dT%H:%M:%S%.fZ"));
+        let failure_keeps_event = parameters.fail_on_shared_folder_deletion_error;
+        clean_up(context, &mut EndedEvents { cutoff, failure_keeps_event, seen_to: SeenTo::new() })?;
+        Ok(context.report().clone())
+    }
+}
+
+/// The events that ended at or before the cutoff.
+struct EndedEvents {
+    cutoff: DateTime<Utc>,
+    failure_keeps_event: bool,
+    /// The events of the batch in hand whose folders have been seen to.
+    seen_to: SeenTo,
+}
+
+impl Cleanup for EndedEvents {
+    const ITEM: (&'static str, &'static str) = ("event", "events");
+    const REQUIRES: &'static [&'static [Requirement]] = &[&schedule::REQUIRES, &event_removal::REQUIRES];
+
+    fn page(&mut self, connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Page> {
+        let dates = schedule::page(connection, after, limit)?;
+        let (examined, last) = (dates.len(), dates.last().map(schedule::Dates::event));
+        let mut page = Page { examined, last, ..Page::default() };
+        for (id, end) in schedule::ends(connection, dates, self.cutoff, Step::Count)? {
+            match end {
+                End::Past => page.due.push(id),
+                End::Ahead => {}
+                End::Unclear(reason) => page.warnings.push(format!("event {id} is kept: {reason}")),
+            }
+        }
+        Ok(page)
+    }
+
+    fn prepare(
+        &mut self,
+        context: &Context,
+        database: &mut Database,
+        stores: &Stores,
+        due: &[Uuid],
+    ) -> anyhow::Result<Preparation> {
+        let cutoff = self.cutoff;
+        let (preparation, seen_to) =
+            event_folders::remove(context, database, stores, due, self.failure_keeps_event, |connection, events| {
+                past(connection, events, cutoff, Step::Count)
+            })?;
+        self.seen_to = seen_to;
+        Ok(preparation)
+    }
+
+    fn remove(&mut self, connection: &mut Connection, due: &[Uuid], step: Step) -> QueryResult<Removal> {
+        let due = Ids(due.to_vec());
+        let past = past(connection, &due, self.cutoff, step)?;
+        let mut removal = event_removal::remove(connection, Ids(past.into_iter().collect()), &self.seen_to, step)?;
+        if step == Step::Remove {
+            removal.locked.extend(event_removal::locked_elsewhere(connection, &due, &removal)?);
+        }
+        Ok(removal)
+    }
+
+    fn folders_may_wait(&self) -> bool {
+        !self.failure_keeps_event
+    }
+}
+
+/// Those of `events` that are over now; when removing, with their rows locked.
+fn past(
+    connection: &mut Connection,
+    events: &Ids,
+    cutoff: DateTime<Utc>,
+    step: Step,
+) -> QueryResult<BTreeSet<Uuid>> {
+    let dates = schedule::lock(connection, events, step)?;
+    let ends = schedule::ends(connection, dates, cutoff, step)?;
+    Ok(ends.into_iter().filter(|(_, end)| *end == End::Past).map(|(id, _)| id).collect())
+}

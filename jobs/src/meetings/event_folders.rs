@@ -1,0 +1,106 @@
+//! The shared folders of events, removed at their provider before the events go.
+//!
+//! The order is for safety: an event without its folder can be found and deleted again, a folder without its event
+//! could not be found any more.
+
+use std::collections::BTreeSet;
+
+use diesel::sql_types::Text;
+use diesel::{QueryResult, QueryableByName, RunQueryDsl};
+use uuid::Uuid;
+
+use crate::each;
+use crate::kit::{Context, PendingFolder, Preparation, Stores};
+use crate::platform::database::{Connection, Database, Ids, Json, SqlIds, SqlJson, SqlUuid, Uid};
+use crate::platform::shared_folders::SharedFolder;
+use crate::platform::{Kind, Problem};
+
+/// Folders are removed so many at a time, and just before it is checked once more that their events are due: what the
+/// network makes of it cannot be locked or rolled back.
+const AT_ONCE: usize = 32;
+
+#[derive(QueryableByName)]
+struct FolderRow {
+    #[diesel(sql_type = SqlUuid)]
+    event_id: Uid,
+    #[diesel(sql_type = Text)]
+    path: String,
+    #[diesel(sql_type = SqlJson)]
+    provider_data: Json,
+}
+
+/// The events whose folders have been seen to; only those may lose their row that says where the folder is.
+pub(super) type SeenTo = BTreeSet<Uuid>;
+
+/// Removes the folders of the events in `due`. With `failure_keeps_event`, an event whose folder could not be removed
+/// is a failure, is not ready, and ends the run after this batch; else its folder is pending.
+///
+/// `still_due` tells which of the given events are due at this moment; the others keep their folders.
+pub(super) fn remove(
+    context: &Context,
+    database: &mut Database,
+    stores: &Stores,
+    due: &[Uuid],
+    failure_keeps_event: bool,
+    mut still_due: impl FnMut(&mut Connection, &Ids) -> QueryResult<BTreeSet<Uuid>>,
+) -> anyhow::Result<(Preparation, SeenTo)> {
+    let all = Ids(due.to_vec());
+    let rows = database.read(|connection| folders(connection, &all))?;
+    let owners: BTreeSet<_> = rows.iter().map(|row| row.event_id.0).collect();
+    let mut seen_to = SeenTo::new();
+    let mut pending_folders = Vec::new();
+    let mut failed = 0_usize;
+    for rows in rows.chunks(AT_ONCE) {
+        context.checkpoint()?;
+        let events = Ids(rows.iter().map(|row| row.event_id.0).collect());
+        let still_due = database.read(|connection| still_due(connection, &events))?;
+        let rows: Vec<_> = rows.iter().filter(|row| still_due.contains(&row.event_id.0)).collect();
+        let folders: Vec<_> = rows.iter().map(|row| row.folder()).collect();
+        context.report().counts.skipped += (events.0.len() - rows.len()) as u64;
+        let results = stores.folders.remove_many(&folders, context.stop())?;
+        for ((row, folder), result) in rows.iter().zip(folders).zip(results) {
+            let event = row.event_id.0;
+            match result {
+                Ok(()) => context.report().shared_folders_deleted += 1,
+                Err(reason) if failure_keeps_event => {
+                    context.report().fail(event, format!("kept, since its shared folder cannot be removed: {reason}"));
+                    failed += 1;
+                    continue;
+                }
+                Err(reason) => pending_folders.push(PendingFolder { event, folder, reason }),
+            }
+            seen_to.insert(event);
+        }
+        if failed > 0 {
+            break;
+        }
+    }
+    let end = (failed > 0).then(|| {
+        Problem::new(Kind::Failed, format!("{failed} shared folders could not be removed; their events are kept")).hint(
+            "see to the shared-folder provider and run the job again, \
+             or let such events go with \"fail_on_shared_folder_deletion_error\": false",
+        )
+    });
+    let ready = due.iter().filter(|id| !owners.contains(id) || seen_to.contains(id)).copied().collect();
+    Ok((Preparation { ready, pending_folders, end }, seen_to))
+}
+
+/// Those of `events` that have a folder which was not seen to: it came into being after [`remove`] looked.
+pub(super) fn unseen(connection: &mut Connection, events: &Ids, seen_to: &SeenTo) -> QueryResult<BTreeSet<Uuid>> {
+    let rows = folders(connection, events)?;
+    Ok(rows.into_iter().map(|row| row.event_id.0).filter(|event| !seen_to.contains(event)).collect())
+}
+
+fn folders(connection: &mut Connection, events: &Ids) -> QueryResult<Vec<FolderRow>> {
+    let sql = format!(
+        "SELECT event_id, path, provider_data FROM event_shared_folders WHERE event_id {} ORDER BY event_id",
+        connection.is_among_ids(1)
+    );
+    each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))
+}
+
+impl FolderRow {
+    fn folder(&self) -> SharedFolder {
+        SharedFolder { path: self.path.clone(), provider_data: self.provider_data.0.clone() }
+    }
+}

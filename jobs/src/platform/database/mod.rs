@@ -1,0 +1,297 @@
+//! The platform's database: PostgreSQL in production, SQLite embedded, behind one set of statements.
+//!
+//! Everything runs in short transactions of [`Database::read`] and [`Database::write`]; nothing relies on session
+//! state, so a transaction-mode connection pooler in between does no harm.
+
+mod error;
+mod generation;
+mod migrations;
+mod postgres;
+mod sqlite;
+mod tls;
+mod types;
+mod url;
+
+use std::fmt;
+use std::time::Duration;
+
+use diesel::QueryResult;
+use diesel::connection::SimpleConnection;
+
+use self::error::Trouble;
+pub use self::error::DatabaseError;
+pub use self::generation::{Requirement, check_generation};
+pub use self::migrations::{MigrationState, migrate, migration_state, require_migrated};
+pub use self::types::{Ids, Instant, Json, SqlIds, SqlInstant, SqlJson, SqlTexts, SqlUuid, Texts, Uid};
+pub use self::url::DatabaseUrl;
+use super::problem::{Kind, Problem};
+use super::stop::Stop;
+
+/// Runs one expression against whichever backend a [`Connection`] is, type-checked against each of them.
+#[macro_export]
+macro_rules! each {
+    ($connection:expr, $c:ident => $body:expr) => {
+        match $connection {
+            $crate::platform::database::Connection::Postgres($c) => $body,
+            $crate::platform::database::Connection::Sqlite($c) => $body,
+        }
+    };
+}
+
+/// An open connection to either backend.
+#[expect(clippy::large_enum_variant, reason = "one per database handle, never moved about")]
+pub enum Connection {
+    /// A pure-Rust PostgreSQL connection.
+    Postgres(postgres::PostgresConnection),
+    /// The bundled SQLite.
+    Sqlite(diesel::SqliteConnection),
+}
+
+impl Connection {
+    /// SQL that holds for a column whose value is among the identifiers bound as parameter `number` ([`Ids`]).
+    pub fn is_among_ids(&self, number: usize) -> String {
+        match self {
+            Connection::Postgres(_) => format!("= ANY(${number})"),
+            Connection::Sqlite(_) => format!("IN (SELECT unhex(value) FROM json_each(${number}))"),
+        }
+    }
+
+    /// SQL that holds for a column whose value is among the texts bound as parameter `number` ([`Texts`]).
+    pub fn is_among_texts(&self, number: usize) -> String {
+        match self {
+            Connection::Postgres(_) => format!("= ANY(${number})"),
+            Connection::Sqlite(_) => format!("IN (SELECT value FROM json_each(${number}))"),
+        }
+    }
+
+    /// The table function that yields `key` and `value` (as text) of each member of a JSON object.
+    pub fn each_of_object(&self) -> &'static str {
+        match self {
+            Connection::Postgres(_) => "jsonb_each_text",
+            Connection::Sqlite(_) => "json_each",
+        }
+    }
+
+    /// SQL for the present by the database's own clock, the one that all its clients share.
+    pub fn clock(&self) -> &'static str {
+        match self {
+            Connection::Postgres(_) => "now()",
+            Connection::Sqlite(_) => "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+        }
+    }
+
+    /// A row-locking clause: as given on PostgreSQL, nothing on SQLite, where a writer has the database to itself.
+    pub fn locking<'a>(&self, clause: &'a str) -> &'a str {
+        match self {
+            Connection::Postgres(_) => clause,
+            Connection::Sqlite(_) => "",
+        }
+    }
+
+    /// Whether this is PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self, Connection::Postgres(_))
+    }
+}
+
+/// Whether a [`Database`] may be written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Enforced by the database itself: read-only transactions, `query_only`.
+    ReadOnly,
+    /// Reads and writes.
+    ReadWrite,
+}
+
+/// How often a lost connection is made again before the database counts as unreachable, and the first pause between
+/// two attempts, which then doubles: six seconds in all.
+const RECONNECTS: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// A database handle that connects when it is first used and again when the connection is lost.
+pub struct Database {
+    url: DatabaseUrl,
+    client: String,
+    access: Access,
+    stop: Stop,
+    connection: Option<Connection>,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("url", &self.url).field("access", &self.access).finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// A handle; connects nothing yet. `client` is the name the database's administrator sees, for example
+    /// `upkeep:event-cleanup`; statements end when `stop` says so.
+    pub fn new(url: DatabaseUrl, client: impl Into<String>, access: Access, stop: Stop) -> Self {
+        Self { url, client: client.into(), access, stop, connection: None }
+    }
+
+    /// Which database this is, without secrets.
+    pub fn location(&self) -> String {
+        self.url.to_string()
+    }
+
+    /// Whether this handle may write.
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// Whether this is PostgreSQL, where the platform is somebody else's and nothing is created unasked.
+    pub fn is_postgres(&self) -> bool {
+        self.url.is_postgres()
+    }
+
+    /// Runs `work` in one read-only transaction; it may run again after a lost connection.
+    ///
+    /// # Errors
+    /// See [`DatabaseError`].
+    pub fn read<T>(&mut self, work: impl FnMut(&mut Connection) -> QueryResult<T>) -> Result<T, DatabaseError> {
+        self.in_transaction(Access::ReadOnly, work)
+    }
+
+    /// Runs `work` in one short write transaction that waits only briefly for locks. It may run again after a lost
+    /// connection, but never twice with effect: when the connection breaks at the commit, the server is asked what
+    /// became of it.
+    ///
+    /// # Errors
+    /// See [`DatabaseError`]; nothing was changed then.
+    pub fn write<T>(&mut self, work: impl FnMut(&mut Connection) -> QueryResult<T>) -> Result<T, DatabaseError> {
+        self.in_transaction(self.access, work)
+    }
+
+    fn in_transaction<T>(
+        &mut self,
+        access: Access,
+        mut work: impl FnMut(&mut Connection) -> QueryResult<T>,
+    ) -> Result<T, DatabaseError> {
+        for _ in 0..=RECONNECTS {
+            self.stop.check()?;
+            let connection = self.connected()?;
+            let lost = match attempt(connection, access, &mut work) {
+                Ok(value) => return Ok(value),
+                Err(Failed { trouble, unsure_commit }) => {
+                    // A statement that was cancelled on behalf of `stop` fails with words that mislead.
+                    self.stop.check()?;
+                    match trouble {
+                        Trouble::Lost(words) => (words, unsure_commit),
+                        Trouble::Constraint(violation) => return Err(DatabaseError::Constraint(violation)),
+                        Trouble::Rejected(rejection) => return Err(DatabaseError::Rejected(rejection)),
+                        Trouble::Fatal(problem) => return Err(DatabaseError::Problem(problem)),
+                    }
+                }
+            };
+            self.connection = None;
+            log::debug!("lost the connection to {}: {}", self.url, lost.0);
+            if let Some(Unsure { transaction, value }) = lost.1
+                && postgres::was_committed(self.connected()?, &transaction)?
+            {
+                return Ok(value);
+            }
+        }
+        Err(Problem::new(Kind::Unreachable, format!("lost the connection to {} again and again", self.url))
+            .hint("look at the database server's log; what was finished is safe, run the job again")
+            .into())
+    }
+
+    /// The connection, made now if there is none.
+    fn connected(&mut self) -> Result<&mut Connection, Problem> {
+        if self.connection.is_none() {
+            let mut pause = FIRST_PAUSE;
+            let mut tries = 0;
+            let connection = loop {
+                self.stop.check()?;
+                match self.connect() {
+                    Ok(connection) => break connection,
+                    Err(problem) if problem.kind() == Kind::Unreachable && tries < RECONNECTS => {
+                        tries += 1;
+                        log::debug!("attempt {tries} to reach {} failed: {problem}", self.url);
+                        self.stop.sleep(pause);
+                        pause *= 2;
+                    }
+                    Err(problem) => return Err(problem),
+                }
+            };
+            self.connection = Some(connection);
+        }
+        match &mut self.connection {
+            Some(connection) => Ok(connection),
+            None => Err(Problem::new(Kind::Unreachable, format!("no connection to {}", self.url))),
+        }
+    }
+
+    fn connect(&self) -> Result<Connection, Problem> {
+        match &self.url {
+            DatabaseUrl::Postgres(address) => {
+                postgres::connect(address, &self.client, &self.stop).map(Connection::Postgres)
+            }
+            DatabaseUrl::Sqlite(path) => sqlite::open(path, self.access).map(Connection::Sqlite),
+        }
+    }
+
+    /// Makes sure that what was deleted does not linger in files of an embedded database; a no-op on PostgreSQL.
+    ///
+    /// # Errors
+    /// When the write-ahead log cannot be truncated.
+    pub fn forget_deleted(&mut self) -> Result<(), DatabaseError> {
+        match &mut self.connection {
+            Some(Connection::Sqlite(c)) => sqlite::truncate_log(c),
+            Some(Connection::Postgres(_)) | None => Ok(()),
+        }
+    }
+}
+
+/// A failed attempt; `unsure_commit` if it broke in the one moment where it may have succeeded all the same.
+struct Failed<T> {
+    trouble: Trouble,
+    unsure_commit: Option<Unsure<T>>,
+}
+
+struct Unsure<T> {
+    transaction: String,
+    value: T,
+}
+
+fn attempt<T>(
+    connection: &mut Connection,
+    access: Access,
+    work: &mut impl FnMut(&mut Connection) -> QueryResult<T>,
+) -> Result<T, Failed<T>> {
+    let begin = match (&connection, access) {
+        (Connection::Postgres(_), Access::ReadOnly) => postgres::BEGIN_READING,
+        (Connection::Postgres(_), Access::ReadWrite) => postgres::BEGIN_WRITING,
+        (Connection::Sqlite(_), Access::ReadOnly) => sqlite::BEGIN_READING,
+        (Connection::Sqlite(_), Access::ReadWrite) => sqlite::BEGIN_WRITING,
+    };
+    let worked = each!(&mut *connection, c => c.batch_execute(begin))
+        .and_then(|()| work(connection))
+        .and_then(|value| Ok((value, postgres::transaction_id(connection, access)?)));
+    match worked {
+        Ok((value, transaction)) => match each!(connection, c => c.batch_execute("COMMIT")) {
+            Ok(()) => Ok(value),
+            Err(error) => {
+                let trouble = Trouble::of(error);
+                let lost = matches!(trouble, Trouble::Lost(_));
+                if !lost {
+                    roll_back(connection);
+                }
+                let unsure_commit = transaction.filter(|_| lost).map(|transaction| Unsure { transaction, value });
+                Err(Failed { trouble, unsure_commit })
+            }
+        },
+        Err(error) => {
+            roll_back(connection);
+            Err(Failed { trouble: Trouble::of(error), unsure_commit: None })
+        }
+    }
+}
+
+fn roll_back(connection: &mut Connection) {
+    // A rollback that fails means a broken connection, which the next statement notices.
+    if let Err(error) = each!(connection, c => c.batch_execute("ROLLBACK")) {
+        log::debug!("rolling back failed: {error}");
+    }
+}

@@ -1,0 +1,220 @@
+//! The pure-Rust PostgreSQL connection: it obeys the run's deadline and signals in the middle of a statement, by
+//! cancelling the statement at the server.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use diesel::sql_types::Text;
+use diesel::{QueryResult, QueryableByName, RunQueryDsl};
+use diesel_async::AsyncPgConnection;
+use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::runtime::Runtime;
+use tokio::task::AbortHandle;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{CancelToken, Config};
+
+use super::super::problem::{Kind, Problem};
+use super::super::stop::Stop;
+use super::tls::{self, Tls};
+use super::{Access, Connection};
+
+/// A synchronous diesel connection to PostgreSQL.
+pub(super) type PostgresConnection = AsyncConnectionWrapper<AsyncPgConnection, Driver>;
+
+/// The settings are local to the transaction, so that they hold behind a transaction-mode pooler, too. Selections read
+/// without locks and may take a while; a transaction that writes holds locks that the live platform may want.
+pub(super) const BEGIN_READING: &str =
+    "BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = '300s'; SET LOCAL lock_timeout = '1s'; \
+     SET LOCAL idle_in_transaction_session_timeout = '30s'";
+pub(super) const BEGIN_WRITING: &str =
+    "BEGIN; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '1s'; \
+     SET LOCAL idle_in_transaction_session_timeout = '30s'";
+
+/// Longer than any statement may take at the server: beyond it the network is dead, not the statement slow.
+const SILENCE: Duration = Duration::from_secs(330);
+/// How long a cancelled statement has to end before the connection is cut. Less than the two seconds within which a
+/// signal must be obeyed.
+const CANCEL_GRACE: Duration = Duration::from_millis(1200);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Waits for the connection's futures, and for the reason to stop.
+pub struct Driver {
+    /// Drives the connection's own task too, in the calling thread: no hand-over between threads per statement.
+    runtime: Arc<Runtime>,
+    stop: Stop,
+    cancel: CancelToken,
+    tls: Tls,
+    connection_task: AbortHandle,
+    /// Cancelling is done once: what follows — rolling back — has to get through.
+    cancelled: AtomicBool,
+}
+
+impl BlockOn for Driver {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(async {
+            let mut future = std::pin::pin!(future);
+            let may_cancel = !self.cancelled.load(Ordering::Relaxed);
+            tokio::select! {
+                biased;
+                output = &mut future => return output,
+                _ = self.stop.triggered(), if may_cancel => self.cancelled.store(true, Ordering::Relaxed),
+                () = tokio::time::sleep(SILENCE) => {}
+            }
+            if let Err(error) = tls::cancel(&self.cancel, &self.tls).await {
+                log::debug!("the server could not be asked to cancel the statement: {error}");
+            }
+            tokio::select! {
+                biased;
+                output = &mut future => return output,
+                () = tokio::time::sleep(CANCEL_GRACE) => self.connection_task.abort(),
+            }
+            // Without its task the connection counts as closed, so this ends at once.
+            future.await
+        })
+    }
+
+    fn get_runtime() -> Self {
+        let handed_over = HANDED_OVER.take();
+        #[expect(clippy::expect_used, reason = "`connect` is the only place that makes connections")]
+        handed_over.expect("a driver was handed over just before")
+    }
+}
+
+thread_local! {
+    /// [`BlockOn::get_runtime`] takes no argument, so [`connect`] leaves the new connection's driver here for the
+    /// conversion in its next line.
+    static HANDED_OVER: RefCell<Option<Driver>> = const { RefCell::new(None) };
+}
+
+pub(super) fn connect(address: &SecretString, client: &str, stop: &Stop) -> Result<PostgresConnection, Problem> {
+    let (address, tls) = tls::from_address(address.expose_secret())?;
+    let mut config: Config = address.parse().map_err(|error: tokio_postgres::Error| {
+        // The error names the option or part that is wrong, never its value.
+        Problem::new(Kind::Configuration, "the PostgreSQL address is malformed").because(error)
+    })?;
+    tls.configure(&mut config);
+    config.application_name(client);
+    config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT));
+    config.keepalives_idle(Duration::from_secs(10)).keepalives_interval(Duration::from_secs(5)).keepalives_retries(3);
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        Problem::new(Kind::Failed, "cannot start the database driver").because(error)
+    })?;
+    let opened = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            _ = stop.triggered() => Err(None),
+            opened = tls::open(&config, &tls) => opened.map_err(Some),
+        }
+    });
+    let (client, task) = match opened {
+        Ok(opened) => opened,
+        Err(None) => {
+            stop.check()?;
+            return Err(Problem::new(Kind::Failed, "connecting was interrupted"));
+        }
+        Err(Some(error)) => return Err(cannot_connect(&config, error)),
+    };
+    let cancel = client.cancel_token();
+    let connection = runtime
+        .block_on(AsyncPgConnection::try_from(client))
+        .map_err(|error| Problem::new(Kind::Unreachable, "PostgreSQL does not answer").because(error))?;
+    HANDED_OVER.set(Some(Driver {
+        runtime: Arc::new(runtime),
+        stop: stop.clone(),
+        cancel,
+        tls,
+        connection_task: task,
+        cancelled: AtomicBool::new(false),
+    }));
+    Ok(PostgresConnection::from(connection))
+}
+
+/// Sorts a failed connection: what a correct configuration would cure (exit 78) from what time may cure (exit 69).
+fn cannot_connect(config: &Config, error: tokio_postgres::Error) -> Problem {
+    let host = config.get_hosts().iter().map(|host| match host {
+        tokio_postgres::config::Host::Tcp(name) => name.clone(),
+        tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
+    });
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let place = format!("PostgreSQL at {}:{port}", host.collect::<Vec<_>>().join(","));
+    let user = config.get_user().unwrap_or("the operating system's user").to_owned();
+    let database = config.get_dbname().unwrap_or(&user).to_owned();
+    let wrong = |what: String| Problem::new(Kind::Configuration, what);
+    let problem = match error.code() {
+        Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
+            wrong(format!("{place} does not let user {user} in"))
+                .hint("check user and password in [database] url, and the server's pg_hba.conf")
+        }
+        Some(&SqlState::INVALID_CATALOG_NAME) => {
+            wrong(format!("{place} has no database {database}")).hint("check the name in [database] url")
+        }
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            wrong(format!("{place} does not let user {user} into database {database}"))
+                .hint(format!("GRANT CONNECT ON DATABASE {database} TO {user}"))
+        }
+        None if error.to_string().contains("tls") || error.to_string().contains("TLS") => {
+            wrong(format!("no secure connection to {place}"))
+                .hint("check sslmode and sslrootcert in [database] url, and the server's certificate")
+        }
+        None if error.to_string().contains("password") => {
+            wrong(format!("{place} asks user {user} for a password")).hint("set it in [database] url")
+        }
+        _ => Problem::new(Kind::Unreachable, format!("cannot reach {place}"))
+            .hint("check that the server runs and that host and port in [database] url are right"),
+    };
+    problem.because(error)
+}
+
+#[derive(QueryableByName)]
+struct TransactionId {
+    #[diesel(sql_type = Text)]
+    id: String,
+}
+
+/// The transaction's identifier, by which [`was_committed`] can ask about it; `None` where there is nothing to ask.
+pub(super) fn transaction_id(connection: &mut Connection, access: Access) -> QueryResult<Option<String>> {
+    match (connection, access) {
+        (Connection::Postgres(c), Access::ReadWrite) => {
+            let found: TransactionId = diesel::sql_query("SELECT pg_current_xact_id()::text AS id").get_result(c)?;
+            Ok(Some(found.id))
+        }
+        _ => Ok(None),
+    }
+}
+
+#[derive(QueryableByName)]
+struct TransactionStatus {
+    #[diesel(sql_type = diesel::sql_types::Nullable<Text>)]
+    status: Option<String>,
+}
+
+/// What became of a transaction whose commit was sent but never answered.
+pub(super) fn was_committed(connection: &mut Connection, transaction: &str) -> Result<bool, Problem> {
+    let Connection::Postgres(c) = connection else { return Ok(false) };
+    // The server may still be at it, or may not yet have noticed that its client is gone.
+    for _ in 0..50 {
+        let found: QueryResult<TransactionStatus> =
+            diesel::sql_query("SELECT pg_xact_status($1::text::xid8) AS status")
+                .bind::<Text, _>(transaction)
+                .get_result(c);
+        match found {
+            Ok(found) if found.status.as_deref() == Some("in progress") => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            Ok(found) => return Ok(found.status.as_deref() == Some("committed")),
+            Err(error) => {
+                return Err(unsure().because(error));
+            }
+        }
+    }
+    Err(unsure())
+}
+
+fn unsure() -> Problem {
+    Problem::new(Kind::Unreachable, "the connection broke during a commit and the server does not say what became of it")
+        .hint("run the job again: it finishes whatever is left, only this run's count may lack one batch")
+}

@@ -1,0 +1,57 @@
+//! The embedded database.
+
+use std::path::Path;
+
+use diesel::connection::{Connection, SimpleConnection};
+use diesel::{QueryResult, SqliteConnection};
+
+use super::Access;
+use super::super::problem::{Kind, Problem};
+use super::error::{DatabaseError, Trouble};
+
+pub(super) const BEGIN_READING: &str = "BEGIN DEFERRED";
+/// Takes the write lock at once: a transaction that first reads and then writes could otherwise only fail.
+pub(super) const BEGIN_WRITING: &str = "BEGIN IMMEDIATE";
+
+/// `busy_timeout` is below the two seconds within which a signal must be obeyed, since nothing interrupts it.
+/// `secure_delete` overwrites deleted content, which is personal data.
+const SESSION: &str = "PRAGMA busy_timeout = 1500; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; \
+                       PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;";
+
+pub(super) fn open(path: &Path, access: Access) -> Result<SqliteConnection, Problem> {
+    let cannot_open = |why: String| {
+        Problem::new(Kind::Configuration, format!("cannot open the embedded database {}: {why}", path.display()))
+            .hint("check [database] url, and that upkeep may write to the file and its directory")
+    };
+    if !path.exists() {
+        if access == Access::ReadOnly {
+            return Err(cannot_open("there is no such file".into())
+                .hint("`upkeep database migrate` creates it; a dry run leaves no trace, not even an empty database"));
+        }
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(|error| cannot_open(error.to_string()))?;
+        }
+    }
+    let Some(name) = path.to_str() else {
+        return Err(cannot_open("its path is not valid Unicode".into()));
+    };
+    let mut connection = SqliteConnection::establish(name).map_err(|error| cannot_open(error.to_string()))?;
+    connection
+        .batch_execute(SESSION)
+        .and_then(|()| match access {
+            Access::ReadOnly => connection.batch_execute("PRAGMA query_only = ON; SELECT 1 FROM sqlite_schema LIMIT 1"),
+            Access::ReadWrite => connection.batch_execute("PRAGMA journal_mode = WAL"),
+        })
+        .map_err(|error| cannot_open(error.to_string()))?;
+    Ok(connection)
+}
+
+/// Deleted personal data must not linger in the write-ahead log. A reader that still needs the log only postpones it.
+pub(super) fn truncate_log(connection: &mut SqliteConnection) -> Result<(), DatabaseError> {
+    let done: QueryResult<()> = connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    match done.map_err(Trouble::of) {
+        Ok(()) => Ok(()),
+        Err(Trouble::Lost(words) | Trouble::Constraint(words) | Trouble::Rejected(words)) => Err(DatabaseError::Rejected(words)),
+        Err(Trouble::Fatal(problem)) => Err(DatabaseError::Problem(problem)),
+    }
+}
