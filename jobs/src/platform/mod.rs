@@ -3,6 +3,7 @@
 mod problem;
 mod stop;
 
+pub mod shared_folders;
 pub mod storage;
 
 pub use problem::{Kind, Problem};
