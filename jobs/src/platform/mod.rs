@@ -4,6 +4,7 @@ mod problem;
 mod stop;
 
 pub mod database;
+pub mod shared_folders;
 pub mod storage;
 
 pub use problem::{Kind, Problem};

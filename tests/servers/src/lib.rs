@@ -1,1 +1,5 @@
 //! servers
+
+pub mod nextcloud;
+
+pub use nextcloud::Nextcloud;

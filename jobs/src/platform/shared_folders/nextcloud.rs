@@ -1,0 +1,258 @@
+//! Nextcloud: what is sent for a folder, what is never sent, and what an answer means.
+
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret, SecretString};
+use ureq::http::header::HeaderName;
+use url::Url;
+
+use super::requests::{Answer, Failure, Requests};
+use super::{SharedFolder, ocs};
+use crate::platform::{Kind, Problem, Stop};
+
+/// All but the characters that RFC 3986, section 2.3, lets nobody interpret.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// How to reach a Nextcloud, and as whom.
+#[derive(Debug, Clone)]
+pub struct NextcloudSettings {
+    /// The address of the installation, with or without a path and a final slash.
+    pub url: String,
+    /// The user id (not an e-mail address used to log in); the folders and shares are this user's.
+    pub username: String,
+    /// The user's password or, better, an app password.
+    pub password: SecretString,
+    /// The longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// The longest wait for one request as a whole, connecting included.
+    pub request_timeout: Duration,
+}
+
+impl NextcloudSettings {
+    /// Settings with the default timeouts: 5 seconds to connect, 30 for a request.
+    pub fn new(url: impl Into<String>, username: impl Into<String>, password: SecretString) -> Self {
+        Self {
+            url: url.into(),
+            username: username.into(),
+            password,
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The three requests that remove a folder.
+#[derive(Debug)]
+pub(super) struct Removal {
+    write_share: String,
+    read_share: String,
+    folder: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Nextcloud {
+    /// Without the final slash.
+    base: String,
+    username: String,
+    requests: Requests,
+}
+
+impl Nextcloud {
+    pub(super) fn new(settings: NextcloudSettings) -> Result<Self, Problem> {
+        let base = base(&settings.url)?;
+        let username = settings.username;
+        let misfit = |c: char| matches!(c, '/' | '\\' | ':') || c.is_control();
+        if username.trim().is_empty() || matches!(username.trim(), "." | "..") || username.contains(misfit) {
+            return Err(Problem::new(Kind::Configuration, "shared_folder.username is not a Nextcloud user id")
+                .hint("it must not be empty, `.` or `..`, or contain a slash, backslash, colon or control character"));
+        }
+        let credentials = base64(format!("{username}:{}", settings.password.expose_secret()).as_bytes());
+        let authorization = SecretString::from(format!("Basic {credentials}"));
+        let requests = Requests::new(authorization, settings.connect_timeout, settings.request_timeout);
+        Ok(Self { base, username, requests })
+    }
+
+    pub(super) fn location(&self) -> String {
+        format!("nextcloud user {} at {}/", self.username, self.base)
+    }
+
+    /// Turns what the platform stored into requests, or says why nothing must be sent.
+    pub(super) fn plan(&self, folder: &SharedFolder) -> Result<Removal, String> {
+        let data = &folder.provider_data;
+        match data.get("type").and_then(|tag| tag.as_str()) {
+            Some("nextcloud") => {}
+            Some(other) => {
+                return Err(format!("the folder's provider is {other:?}, but the configured one is \"nextcloud\""));
+            }
+            None => return Err("provider_data does not name the folder's provider (`type`)".to_owned()),
+        }
+        let share = |name: &str| {
+            let id = data.get(name).and_then(|id| id.as_str()).ok_or_else(|| format!("provider_data lacks {name}"))?;
+            match id.trim() {
+                "" | "." | ".." => Err(format!("provider_data has a {name} that is no share id: {id:?}")),
+                _ => Ok(format!("{}/ocs/v2.php/apps/files_sharing/api/v1/shares/{}", self.base, encoded(id))),
+            }
+        };
+        let mut address = format!("{}/remote.php/dav/files/{}", self.base, encoded(&self.username));
+        for segment in segments(&folder.path)? {
+            address.push('/');
+            address.push_str(&encoded(segment));
+        }
+        Ok(Removal { write_share: share("write_share_id")?, read_share: share("read_share_id")?, folder: address })
+    }
+
+    /// Removes the write share, the read share and the folder, in this order, up to the first failure.
+    pub(super) fn remove(&self, removal: &Removal, stop: &Stop) -> Result<(), Failure> {
+        self.delete_share(&removal.write_share, stop)
+            .map_err(|failure| failure.attempting("removing its write share"))?;
+        // The provider has just answered: whatever fails from here on says nothing about other folders.
+        let of_this_folder = |failure: Failure, what| failure.of_this_folder().attempting(what);
+        self.delete_share(&removal.read_share, stop)
+            .map_err(|failure| of_this_folder(failure, "removing its read share"))?;
+        self.delete_folder(&removal.folder, stop).map_err(|failure| of_this_folder(failure, "removing the folder"))
+    }
+
+    fn delete_share(&self, url: &str, stop: &Stop) -> Result<(), Failure> {
+        let header = (HeaderName::from_static("ocs-apirequest"), "true");
+        let answer = self.requests.delete(url, Some(header), stop)?;
+        match (answer.status, ocs::parse(&answer.body)) {
+            (200, Some(ocs::Meta { status: 100 | 200 | 404, .. })) => Ok(()),
+            // 998 comes with HTTP 404 and means that nothing is behind the address: the share may well exist.
+            (404, Some(ocs::Meta { status: 998, .. })) => Err(Failure::Provider(
+                "Nextcloud does not know the request for shares; is its app files_sharing enabled?".to_owned(),
+            )),
+            (404, Some(_)) => Ok(()),
+            (404, None) if answer.body.trim().is_empty() => Ok(()),
+            (200 | 404, None) => Err(not_nextcloud(&answer)),
+            (200, Some(ocs::Meta { status: 997, message })) => Err(refused(401, None, &message)),
+            (200, Some(meta)) => Err(Failure::Own(format!("OCS status {}: {:?}", meta.status, meta.message))),
+            (_, Some(meta)) => Err(refused(answer.status, None, &meta.message)),
+            (_, None) => Err(refused(answer.status, answer.redirect_to.as_deref(), "")),
+        }
+    }
+
+    fn delete_folder(&self, url: &str, stop: &Stop) -> Result<(), Failure> {
+        let answer = self.requests.delete(url, None, stop)?;
+        match answer.status {
+            200..=299 | 404 if answer.html => Err(not_nextcloud(&answer)),
+            200..=299 => Ok(()),
+            // A login name that is no user id is let in, and then everything "is not found".
+            404 if answer.body.contains("<s:message>Principal with name ") => {
+                Err(Failure::own(format!("Nextcloud has no user id {:?}; check shared_folder.username", self.username)))
+            }
+            404 if answer.body.trim().is_empty() || answer.body.contains("\"DAV:\"") => Ok(()),
+            404 => Err(not_nextcloud(&answer)),
+            status => Err(refused(status, answer.redirect_to.as_deref(), "")),
+        }
+    }
+}
+
+/// The installation's address without the final slash. The given text is not shown: it may hold a password.
+fn base(text: &str) -> Result<String, Problem> {
+    let problem = |why: &str| {
+        Problem::new(Kind::Configuration, format!("shared_folder.url cannot be used: {why}"))
+            .hint("give the address of the Nextcloud installation, such as https://cloud.example.org/")
+    };
+    let text = text.trim();
+    let url = Url::parse(text).map_err(|error| problem(&error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(problem("it must begin with https:// or http://"));
+    }
+    // The parser forgives `https:host` and `https:///host`, in which a person would not see the host.
+    if !text.split_once("://").is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_alphanumeric() || c == '[')) {
+        return Err(problem("it must name a host after https:// or http://"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(problem("it must not contain credentials; shared_folder.username and .password are for these"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(problem("it must not have a query (?) or fragment (#)"));
+    }
+    let base = url.as_str().trim_end_matches('/').to_owned();
+    ureq::http::Uri::try_from(&base).map_err(|error| problem(&error.to_string()))?;
+    Ok(base)
+}
+
+/// The names on the way to the folder, if they cannot lead anywhere but below the user's root.
+///
+/// Deleting the root deletes everything the user has. Nextcloud reads backslashes as slashes and knows neither names
+/// of blanks alone nor control characters in names, so none of these is a folder that the platform made.
+fn segments(path: &str) -> Result<Vec<&str>, String> {
+    let unsafe_path = |why: &str| Err(format!("its stored path {why}; nothing is sent for it"));
+    if path.contains(char::is_control) {
+        return unsafe_path("contains a control character");
+    }
+    if path.contains('\\') {
+        return unsafe_path("contains a backslash, which Nextcloud reads as a slash");
+    }
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    if segments.iter().all(|segment| segment.trim().is_empty()) {
+        return unsafe_path("names no folder but the root of all folders");
+    }
+    if segments.iter().any(|segment| matches!(segment.trim(), "" | "." | "..")) {
+        return unsafe_path("contains a segment that is blank, `.` or `..`");
+    }
+    Ok(segments)
+}
+
+fn encoded(segment: &str) -> String {
+    utf8_percent_encode(segment, SEGMENT).to_string()
+}
+
+fn not_nextcloud(answer: &Answer) -> Failure {
+    let what = if answer.html { "an HTML page" } else { "something else" };
+    let status = answer.status;
+    Failure::Provider(format!("HTTP {status} with {what} instead of a Nextcloud answer; check shared_folder.url"))
+}
+
+/// A status that is neither success nor "gone".
+fn refused(status: u16, redirect_to: Option<&str>, message: &str) -> Failure {
+    let meaning = match status {
+        300..=399 => "a redirect, which is not followed; give the final address as shared_folder.url",
+        401 => "user name or password refused; check shared_folder.username and shared_folder.password",
+        403 => "forbidden",
+        423 => "locked: a file in it is in use",
+        429 => "too many requests, also after a pause",
+        500..=599 => "the server failed or is in maintenance; see its log",
+        _ => "not an answer that a deletion should get",
+    };
+    let mut reason = format!("HTTP {status}, {meaning}");
+    if let Some(target) = redirect_to {
+        reason.push_str(&format!(" (it points to {target})"));
+    }
+    if !message.is_empty() {
+        reason.push_str(&format!(": {message:?}"));
+    }
+    match status {
+        300..=399 | 401 | 429 | 502..=504 => Failure::Provider(reason),
+        _ => Failure::Own(reason),
+    }
+}
+
+/// RFC 4648, section 4, which RFC 7617 prescribes for the credentials.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for place in 0..4 {
+            let letter = ALPHABET[(bits >> (18 - 6 * place) & 63) as usize];
+            text.push(if place <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base64;
+
+    #[test]
+    fn base64_as_in_the_standard() {
+        let vectors = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| base64(text.as_bytes()));
+        assert_eq!(vectors, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"]);
+        assert_eq!(base64("m\u{fc}:\u{1f600}?>".as_bytes()), "bcO8OvCfmIA/Pg==");
+    }
+}

@@ -1,0 +1,152 @@
+//! As much HTTP/1.1 as a client without request bodies needs.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+/// A request as it was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The method, such as `DELETE`.
+    pub method: String,
+    /// The address as sent: path and query, undecoded.
+    pub target: String,
+    /// All headers in order, names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Request {
+    /// The first header of this lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the request carries these credentials (RFC 7617).
+    pub(super) fn authorised(&self, username: &str, password: &str) -> bool {
+        let credentials = self.header("authorization").and_then(|value| value.strip_prefix("Basic "));
+        credentials.and_then(base64_decoded) == Some(format!("{username}:{password}").into_bytes())
+    }
+
+    pub(super) fn wants_json(&self) -> bool {
+        self.header("accept").is_some_and(|accept| accept.contains("application/json"))
+    }
+
+    fn parse(head: &str) -> Option<Self> {
+        let mut lines = head.split("\r\n");
+        let mut words = lines.next()?.split(' ');
+        let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+        (words.next()? == "HTTP/1.1" && words.next().is_none() && target.starts_with('/')).then_some(())?;
+        let header = |line: &str| line.split_once(':').map(|(k, v)| (k.to_ascii_lowercase(), v.trim().to_owned()));
+        let headers = lines.filter(|line| !line.is_empty()).map(header).collect::<Option<_>>()?;
+        Some(Self { method, target, headers })
+    }
+}
+
+/// Waits for a request without taking it off the connection, and says how many bytes it has; `None` at the end.
+pub(super) fn peek(stream: &TcpStream) -> io::Result<Option<(Request, usize)>> {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let available = stream.peek(&mut buffer)?;
+        if available == 0 {
+            return Ok(None);
+        }
+        if let Some(end) = buffer[..available].windows(4).position(|window| window == b"\r\n\r\n") {
+            let request = std::str::from_utf8(&buffer[..end]).ok().and_then(Request::parse);
+            let malformed = || io::Error::new(io::ErrorKind::InvalidData, "no HTTP/1.1 request");
+            return Ok(Some((request.ok_or_else(malformed)?, end + 4)));
+        }
+        if available == buffer.len() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the request's head is too long"));
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Takes a request off the connection.
+pub(super) fn consume(mut stream: &TcpStream, length: usize) -> io::Result<()> {
+    stream.read_exact(&mut vec![0; length])
+}
+
+pub(super) struct Response {
+    status: u16,
+    content_type: &'static str,
+    location: Option<String>,
+    body: String,
+}
+
+impl Response {
+    pub(super) fn new(status: u16, content_type: &'static str, body: impl Into<String>) -> Self {
+        Self { status, content_type, location: None, body: body.into() }
+    }
+
+    pub(super) fn with_location(mut self, target: String) -> Self {
+        self.location = Some(target);
+        self
+    }
+
+    pub(super) fn send(&self, mut stream: &TcpStream) -> io::Result<()> {
+        stream.write_all((self.head(self.body.len()) + &self.body).as_bytes())
+    }
+
+    /// Promises more than it sends; the connection is to be closed afterwards.
+    pub(super) fn send_half(&self, mut stream: &TcpStream) -> io::Result<()> {
+        let half = self.body.get(..self.body.len() / 2).unwrap_or_default();
+        stream.write_all((self.head(self.body.len() + 1) + half).as_bytes())
+    }
+
+    fn head(&self, length: usize) -> String {
+        let mut head = format!("HTTP/1.1 {} Status\r\nContent-Type: {}\r\n", self.status, self.content_type);
+        if let Some(location) = &self.location {
+            head += &format!("Location: {location}\r\n");
+        }
+        // RFC 9110, section 8.6: no length where there cannot be a body.
+        if self.status != 204 {
+            head += &format!("Content-Length: {length}\r\n");
+        }
+        head + "\r\n"
+    }
+}
+
+/// Undoes percent-encoding, once.
+pub(super) fn decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut index = 0;
+    while index < bytes.len() {
+        let code = (bytes[index] == b'%').then(|| text.get(index + 1..index + 3)).flatten();
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => {
+                decoded.push(byte);
+                index += 3;
+            }
+            None => {
+                decoded.push(bytes[index]);
+                index += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+fn base64_decoded(text: &str) -> Option<Vec<u8>> {
+    let mut decoded = Vec::new();
+    let (mut bits, mut count) = (0_u32, 0);
+    for letter in text.trim_end_matches('=').bytes() {
+        let value = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'a'..=b'z' => letter - b'a' + 26,
+            b'0'..=b'9' => letter - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            decoded.push((bits >> count & 0xff) as u8);
+        }
+    }
+    text.len().is_multiple_of(4).then_some(decoded)
+}
