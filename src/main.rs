@@ -1,2 +1,9 @@
 //! upkeep
-fn main(){}
+
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "the commands that load a configuration are being written")
+)]
+mod config;
+
+fn main() {}

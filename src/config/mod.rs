@@ -1,0 +1,80 @@
+//! The configuration: which database and storage upkeep works on, and how careful it is.
+//!
+//! A value comes from the first of these that has it:
+//!
+//! 1. the environment variable `UPKEEP_<SECTION>__<KEY>`,
+//! 2. for a secret, the file named by `UPKEEP_<SECTION>__<KEY>_FILE`,
+//! 3. for a secret, the systemd credential `<section>.<key>` in `$CREDENTIALS_DIRECTORY`,
+//! 4. the configuration file: `<key>`, or for a secret `<key>_file`, but not both,
+//! 5. the default.
+//!
+//! What is not known is an error wherever it stands: a setting that silently does nothing could mean the wrong
+//! database. Paths in the configuration file are relative to that file, all others to the working directory.
+//!
+//! A new key is one line in [`keys`] and its use in the section's module.
+
+mod database;
+mod endpoint;
+mod environment;
+mod file;
+mod keys;
+mod safety;
+mod secret_files;
+mod shared_folder;
+mod show;
+mod sources;
+mod storage;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::path::{Path, PathBuf};
+
+use upkeep_jobs::platform::Problem;
+
+pub(crate) use database::DatabaseUrl;
+pub(crate) use environment::Environment;
+pub(crate) use safety::Safety;
+pub(crate) use shared_folder::NextcloudSettings;
+pub(crate) use storage::{S3Settings, StorageSettings};
+
+/// Everything that is configured, checked as far as that is possible without connecting anywhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// The platform's database.
+    pub(crate) database: DatabaseUrl,
+    /// The platform's object storage.
+    pub(crate) storage: StorageSettings,
+    /// The shared-folder provider, if the platform has one.
+    pub(crate) shared_folder: Option<NextcloudSettings>,
+    /// The guards.
+    pub(crate) safety: Safety,
+    file: Option<PathBuf>,
+    settings: sources::Settings,
+}
+
+impl Config {
+    /// Reads the configuration from the file `explicit` (`--config`), or the one that is found without, and from
+    /// `environment`. Creates nothing and connects to nothing.
+    ///
+    /// # Errors
+    /// A [`Problem`] of kind `Configuration` for the first mistake: it names the place and what is expected there,
+    /// and never contains a secret.
+    pub(crate) fn load(explicit: Option<&Path>, environment: &Environment) -> Result<Self, Problem> {
+        let file = environment.configuration_file(explicit)?;
+        let mut settings = sources::Settings::gather(file.as_ref(), environment)?;
+        Ok(Self {
+            database: database::database(&mut settings, environment)?,
+            storage: storage::storage(&mut settings, environment)?,
+            shared_folder: shared_folder::shared_folder(&settings)?,
+            safety: safety::safety(&settings)?,
+            file: file.map(|file| file.path),
+            settings,
+        })
+    }
+
+    /// The configuration file that was read, if there is one; absolute.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+}
