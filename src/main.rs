@@ -1,2 +1,2 @@
 //! upkeep
-fn main(){}
+fn main() {}

@@ -1,1 +1,5 @@
-//! servers
+//! The servers that upkeep is tested and measured against, and faults in between.
+
+mod background;
+pub mod fault_proxy;
+pub mod s3;
