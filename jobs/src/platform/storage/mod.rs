@@ -6,10 +6,15 @@
 mod directory;
 mod s3;
 
-use std::io::Read;
+use std::io::{self, Read};
 
-//pub use directory::Directory;
-//pub use s3::{S3, S3Settings};
+pub use directory::Directory;
+pub use s3::{RetryPolicy, S3, S3Settings};
+
+use super::Problem;
+
+/// A key that no object has, for finding out whether deleting is allowed.
+const ACCESS_CHECK_KEY: &str = "assets/.upkeep-access-check";
 
 /// One stored object as a listing or a HEAD shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +65,8 @@ pub trait WriteObjects: ReadObjects {
     /// When the body cannot be read or the store does not accept it (disk full, forbidden, unreachable, stopped).
     fn put(&self, key: &str, body: &mut (dyn Read + Send)) -> anyhow::Result<()>;
 
-    /// Deletes the objects under `keys` and answers for each of them, in any order. Never more than the store
-    /// confirmed is reported as gone.
+    /// Deletes the objects under `keys` and answers once for each different one, in any order. Never more than the
+    /// store confirmed is reported as gone.
     ///
     /// # Errors
     /// Only when the call as a whole cannot work — unreachable, forbidden, bucket missing, stopped — in which case
@@ -72,6 +77,16 @@ pub trait WriteObjects: ReadObjects {
     /// reached, exists, and lets these credentials delete.
     ///
     /// # Errors
-    /// A [`Problem`](crate::platform::Problem) that says which of them does not hold and what to do.
+    /// A [`Problem`] that says which of them does not hold and what to do.
     fn check_deletable(&self) -> anyhow::Result<()>;
+}
+
+/// That the body of a `put` could not be read. If it was an object that is read from a store, its own [`Problem`] says
+/// more, and decides the exit code.
+fn unreadable_body(key: &str, error: io::Error) -> anyhow::Error {
+    let context = format!("cannot read what is to be stored under {key:?}");
+    match error.downcast::<Problem>() {
+        Ok(problem) => anyhow::Error::new(problem).context(context),
+        Err(error) => anyhow::Error::new(error).context(context),
+    }
 }

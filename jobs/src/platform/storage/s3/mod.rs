@@ -1,0 +1,199 @@
+//! An S3 bucket: AWS's own or one of the many stores that speak its protocol.
+//!
+//! Nothing here asks for more than one bucket allows: buckets are never listed.
+
+mod connection;
+mod content_md5;
+mod deletion;
+mod error;
+mod listing;
+mod reading;
+mod upload;
+
+use std::fmt;
+use std::io::Read;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use self::connection::Connection;
+use self::listing::Listing;
+use super::{ACCESS_CHECK_KEY, Deletion, Object, ReadObjects, WriteObjects};
+use crate::platform::{Kind, Problem, Stop};
+
+/// Which bucket, and how to get at it.
+#[derive(Debug, Clone)]
+pub struct S3Settings {
+    /// The endpoint, `http://…` or `https://…`.
+    pub uri: String,
+    /// The bucket's name.
+    pub bucket: String,
+    /// The region requests are signed for; stores that know no regions accept any, for example `us-east-1`.
+    pub region: String,
+    /// The id of the key pair.
+    pub access_key: String,
+    /// The secret of the key pair.
+    pub secret_key: SecretString,
+    /// Whether the bucket goes into the path (`https://host/bucket/key`) instead of the host name.
+    pub force_path_style: bool,
+}
+
+/// How often and how long one request is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Attempts in all, on throttling, 5xx answers, timeouts and lost connections.
+    pub attempts: u32,
+    /// The longest pause before the second attempt; it doubles with each further one, and chance shortens it.
+    pub initial_backoff: Duration,
+    /// For a connection to stand.
+    pub connect_timeout: Duration,
+    /// For one attempt, and for each piece of a body that is read.
+    pub attempt_timeout: Duration,
+    /// For all attempts together.
+    pub operation_timeout: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            attempts: 4,
+            initial_backoff: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(3),
+            attempt_timeout: Duration::from_secs(30),
+            operation_timeout: Duration::from_secs(120),
+        }
+    }
+}
+
+/// An S3 bucket. Nothing is connected before the first call that needs it.
+pub struct S3 {
+    location: String,
+    settings: S3Settings,
+    retries: RetryPolicy,
+    stop: Stop,
+    connection: OnceLock<Arc<Connection>>,
+}
+
+impl fmt::Debug for S3 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("S3").field(&self.location).finish()
+    }
+}
+
+impl S3 {
+    /// The bucket that `settings` describe; every call on it ends when `stop` says so.
+    ///
+    /// # Errors
+    /// A [`Problem`] of kind [`Kind::Configuration`] for settings that cannot work.
+    pub fn new(settings: S3Settings, stop: Stop) -> anyhow::Result<Self> {
+        let settings = S3Settings { uri: settings.uri.trim_end_matches('/').to_owned(), ..settings };
+        validate(&settings)?;
+        let location = format!("s3 bucket {} at {}", settings.bucket, settings.uri);
+        Ok(Self { location, settings, retries: RetryPolicy::default(), stop, connection: OnceLock::new() })
+    }
+
+    /// The same bucket with other patience; to be called before the first request.
+    #[must_use]
+    pub fn with_retries(self, retries: RetryPolicy) -> Self {
+        Self { retries, connection: OnceLock::new(), ..self }
+    }
+
+    fn connection(&self) -> Result<&Arc<Connection>, Problem> {
+        if let Some(connection) = self.connection.get() {
+            return Ok(connection);
+        }
+        let connection = Connection::new(&self.settings, self.retries, self.stop.clone(), &self.location)?;
+        // Should two threads come here at once, one connection is used and the other dropped unused.
+        Ok(self.connection.get_or_init(|| Arc::new(connection)))
+    }
+}
+
+impl ReadObjects for S3 {
+    fn location(&self) -> &str {
+        &self.location
+    }
+
+    fn head(&self, key: &str) -> anyhow::Result<Option<Object>> {
+        Ok(reading::head(self.connection()?, key)?)
+    }
+
+    fn get(&self, key: &str) -> anyhow::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(reading::get(self.connection()?, key)?))
+    }
+
+    fn list<'a>(&'a self, prefix: &str) -> Box<dyn Iterator<Item = anyhow::Result<Object>> + 'a> {
+        match self.connection() {
+            Ok(connection) => Box::new(Listing::new(Arc::clone(connection), prefix)),
+            Err(problem) => Box::new(std::iter::once(Err(problem.into()))),
+        }
+    }
+}
+
+impl WriteObjects for S3 {
+    fn put(&self, key: &str, body: &mut (dyn Read + Send)) -> anyhow::Result<()> {
+        upload::put(self.connection()?, key, body)
+    }
+
+    fn delete_many(&self, keys: &[String]) -> anyhow::Result<Vec<Deletion>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let outcomes = deletion::delete(self.connection()?, keys)?;
+        let deletion =
+            |(key, outcome): deletion::Outcome| Deletion { key, outcome: outcome.map_err(|e| e.to_string()) };
+        Ok(outcomes.into_iter().map(deletion).collect())
+    }
+
+    fn check_deletable(&self) -> anyhow::Result<()> {
+        for (key, outcome) in deletion::delete(self.connection()?, &[ACCESS_CHECK_KEY.to_owned()])? {
+            outcome.map_err(|error| error.problem(&format!("delete {key}, as a trial, from {}", self.location)))?;
+        }
+        Ok(())
+    }
+}
+
+fn validate(settings: &S3Settings) -> Result<(), Problem> {
+    let wrong = |what: &str, value: &str, why: &str, hint: &str| {
+        let message = format!("the storage's {what} {value:?} cannot be used: {why}");
+        Err(Problem::new(Kind::Configuration, message).hint(hint))
+    };
+    let S3Settings { uri, bucket, region, access_key, secret_key, force_path_style: _ } = settings;
+    let example = "set uri to the store's endpoint alone, for example https://s3.example.org";
+    match Url::parse(uri) {
+        Err(error) => return wrong("uri", uri, &error.to_string(), example),
+        // Such an address may hold a password, so it is not repeated.
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            return wrong("uri", "…@…", "it contains a user name or a password", example);
+        }
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => {
+            return wrong("uri", uri, "it is neither http nor https", example);
+        }
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => {
+            return wrong("uri", uri, "it has a query or a fragment", example);
+        }
+        Ok(_) => {}
+    }
+    // Amazon's rules for names, without its ban on capitals and underscores, which other stores allow:
+    // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+    let alphanumeric = |end: Option<char>| end.is_some_and(|end| end.is_ascii_alphanumeric());
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if !(3..=63).contains(&bucket.len())
+        || !bucket.chars().all(allowed)
+        || !alphanumeric(bucket.chars().next())
+        || !alphanumeric(bucket.chars().last())
+    {
+        let why = "a bucket's name has 3 to 63 letters, digits, dots, hyphens and underscores and \
+                   begins and ends with a letter or a digit";
+        return wrong("bucket", bucket, why, "set bucket to the name of the platform's bucket");
+    }
+    if region.is_empty() || !region.chars().all(|c| c.is_ascii_graphic()) {
+        return wrong("region", region, "it is no region's name", "a store without regions accepts us-east-1");
+    }
+    if access_key.is_empty() || secret_key.expose_secret().is_empty() {
+        let message = "the storage's access_key or secret_key is empty";
+        return Err(Problem::new(Kind::Configuration, message).hint("set both to the platform's key pair"));
+    }
+    Ok(())
+}
