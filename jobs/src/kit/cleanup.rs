@@ -13,7 +13,7 @@ use super::leftovers;
 use super::object_deletions::ObjectDeletions;
 use super::outbox::{self, By, PendingFolder, StoredObject};
 use super::pace::Pace;
-use crate::platform::database::{Connection, Database, DatabaseError, Requirement, check_generation};
+use crate::platform::database::{Connection, Database, DatabaseError};
 use crate::platform::{Kind, Problem};
 
 /// Rows looked at per statement, whether due or not: a bound on the time of the statement and on memory.
@@ -76,8 +76,6 @@ pub struct Removal {
 pub trait Cleanup {
     /// What an item is called: singular and plural.
     const ITEM: (&'static str, &'static str);
-    /// The platform tables and columns it needs.
-    const REQUIRES: &'static [Requirement];
 
     /// Reads the page after the key `after`, of at most `limit` rows whether due or not.
     ///
@@ -117,7 +115,6 @@ pub fn clean_up<C: Cleanup>(context: &Context, cleanup: &mut C) -> anyhow::Resul
         context.guard.permit_deletion()?;
     }
     let mut database = context.database()?;
-    check_generation(&mut database, C::REQUIRES)?;
     match stores {
         None => preview(context, &mut database, cleanup)?,
         Some(stores) => {
@@ -265,7 +262,7 @@ impl<C: Cleanup> Run<'_, C> {
     }
 
     fn transaction(&mut self, due: &[Uuid], pending_folders: &[PendingFolder]) -> Result<(), Refused> {
-        let by = By { job: self.context.job, run: self.context.run };
+        let by = By { job: self.context.job.name(), run: self.context.run };
         let (objects_at, folders_at) = (self.stores.objects.location(), self.stores.folders.location());
         let started = Instant::now();
         let removed = self.database.write(|connection| {

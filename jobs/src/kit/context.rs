@@ -9,8 +9,9 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::guard::Guard;
+use super::job::AnyJob;
 use super::report::Report;
-use crate::platform::database::{Access, Database, DatabaseUrl, require_migrated};
+use crate::platform::database::{Access, Database, DatabaseUrl, check_generation, require_migrated};
 use crate::platform::shared_folders::{NextcloudSettings, SharedFolders};
 use crate::platform::storage::{Directory, S3, S3Settings, WriteObjects};
 use crate::platform::{Problem, Stop};
@@ -52,8 +53,8 @@ pub struct Context {
     pub now: DateTime<Utc>,
     /// The run's identifier.
     pub run: Uuid,
-    /// The job's name.
-    pub job: &'static str,
+    /// The job.
+    pub job: &'static dyn AnyJob,
     /// What needs a person's word.
     pub guard: Guard,
     dry_run: bool,
@@ -66,7 +67,7 @@ pub struct Context {
 impl Context {
     /// A run of `job` that starts now.
     pub fn new(
-        job: &'static str,
+        job: &'static dyn AnyJob,
         run: Uuid,
         now: DateTime<Utc>,
         dry_run: bool,
@@ -104,19 +105,22 @@ impl Context {
     /// The platform's database; read-only in a dry run.
     ///
     /// # Errors
-    /// When it cannot be reached or lacks upkeep's own tables.
+    /// When it cannot be reached, lacks upkeep's own tables, or has not what the job works on.
     pub fn database(&self) -> anyhow::Result<Database> {
         let access = if self.dry_run { Access::ReadOnly } else { Access::ReadWrite };
-        let mut database =
-            Database::new(self.resources.database.clone(), format!("upkeep:{}", self.job), access, self.stop.clone());
+        let mut database = self.handle(access, self.stop.clone());
         require_migrated(&mut database)?;
+        check_generation(&mut database, &self.job.requires())?;
         Ok(database)
     }
 
     /// A second handle for the last few statements of a run that has already been told to stop.
     pub fn closing_database(&self) -> Database {
-        let stop = Stop::after(Duration::from_secs(1));
-        Database::new(self.resources.database.clone(), format!("upkeep:{}", self.job), Access::ReadWrite, stop)
+        self.handle(Access::ReadWrite, Stop::after(Duration::from_secs(1)))
+    }
+
+    fn handle(&self, access: Access, stop: Stop) -> Database {
+        Database::new(self.resources.database.clone(), format!("upkeep:{}", self.job.name()), access, stop)
     }
 
     /// The handles that change things outside the database; `None` in a dry run.

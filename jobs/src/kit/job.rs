@@ -10,6 +10,7 @@ use super::context::Context;
 use super::parameters;
 use super::report::Report;
 use crate::platform::Problem;
+use crate::platform::database::Requirement;
 
 /// One kind of maintenance work.
 pub trait Job: Sync + 'static {
@@ -21,8 +22,8 @@ pub trait Job: Sync + 'static {
     const REMOVES: &'static str;
     /// What stays although one might expect it to go.
     const KEEPS: &'static str;
-    /// Whether it works on the database; one that does not needs no configuration and no lease either.
-    const NEEDS_DATABASE: bool = true;
+    /// The platform tables and columns it works on. A job without any needs no configuration, database or lease.
+    const REQUIRES: &'static [&'static [Requirement]];
     /// JSON parameters; `Default` holds the documented defaults, doc comments describe the fields with their units.
     type Parameters: Serialize + DeserializeOwned + Default + JsonSchema;
 
@@ -52,8 +53,8 @@ pub trait AnyJob: Sync {
     fn removes(&self) -> &'static str;
     /// See [`Job::KEEPS`].
     fn keeps(&self) -> &'static str;
-    /// See [`Job::NEEDS_DATABASE`].
-    fn needs_database(&self) -> bool;
+    /// See [`Job::REQUIRES`].
+    fn requires(&self) -> Vec<Requirement>;
     /// The defaults of all parameters.
     fn default_parameters(&self) -> Value;
     /// The parameters' JSON Schema.
@@ -87,8 +88,8 @@ impl<J: Job> AnyJob for J {
         J::KEEPS
     }
 
-    fn needs_database(&self) -> bool {
-        J::NEEDS_DATABASE
+    fn requires(&self) -> Vec<Requirement> {
+        J::REQUIRES.concat()
     }
 
     fn default_parameters(&self) -> Value {

@@ -6,7 +6,7 @@ use super::context::{Context, Stores};
 use super::object_deletions::ObjectDeletions;
 use super::outbox::{self, Entry, Kind, StoredObject};
 use crate::platform::database::Database;
-use crate::platform::shared_folders::SharedFolder;
+use crate::platform::shared_folders::{SharedFolder, SharedFolders};
 
 /// Folders take several requests each: few enough between two looks at the clock.
 const FOLDERS_AT_ONCE: usize = 32;

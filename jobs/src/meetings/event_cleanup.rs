@@ -68,6 +68,7 @@ included.";
     const KEEPS: &'static str = "\
 Events without dates; series without an end; series whose rule or time zone cannot be read (with a warning); rooms \
 that another event uses; users, groups and tariffs.";
+    const REQUIRES: &'static [&'static [Requirement]] = &[&schedule::REQUIRES, &event_removal::REQUIRES];
     type Parameters = Parameters;
 
     fn check(parameters: &Parameters, now: DateTime<Utc>) -> Result<(), Problem> {
@@ -93,7 +94,6 @@ struct EndedEvents {
 
 impl Cleanup for EndedEvents {
     const ITEM: (&'static str, &'static str) = ("event", "events");
-    const REQUIRES: &'static [&'static [Requirement]] = &[&schedule::REQUIRES, &event_removal::REQUIRES];
 
     fn page(&mut self, connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Page> {
         let dates = schedule::page(connection, after, limit)?;
@@ -119,7 +119,8 @@ impl Cleanup for EndedEvents {
         let cutoff = self.cutoff;
         let (preparation, seen_to) =
             event_folders::remove(context, database, stores, due, self.failure_keeps_event, |connection, events| {
-                past(connection, events, cutoff, Step::Count)
+                let dates = schedule::lock(connection, events, Step::Count)?;
+                Ok(past(connection, dates, cutoff, Step::Count)?.into_iter().collect())
             })?;
         self.seen_to = seen_to;
         Ok(preparation)
@@ -127,10 +128,13 @@ impl Cleanup for EndedEvents {
 
     fn remove(&mut self, connection: &mut Connection, due: &[Uuid], step: Step) -> QueryResult<Removal> {
         let due = Ids(due.to_vec());
-        let past = past(connection, &due, self.cutoff, step)?;
-        let mut removal = event_removal::remove(connection, Ids(past.into_iter().collect()), &self.seen_to, step)?;
-        if step == Step::Remove {
-            removal.locked.extend(event_removal::locked_elsewhere(connection, &due, &removal)?);
+        let dates = schedule::lock(connection, &due, step)?;
+        let at_hand: BTreeSet<_> = dates.iter().map(schedule::Dates::event).collect();
+        let past = past(connection, dates, self.cutoff, step)?;
+        let mut removal = event_removal::remove(connection, Ids(past), &self.seen_to, step)?;
+        let others = Ids(due.0.into_iter().filter(|event| !at_hand.contains(event)).collect());
+        if !others.0.is_empty() {
+            removal.locked.extend(schedule::existing(connection, &others)?);
         }
         Ok(removal)
     }
@@ -140,14 +144,13 @@ impl Cleanup for EndedEvents {
     }
 }
 
-/// Those of `events` that are over now; when removing, with their rows locked.
+/// The events of `dates` that are over.
 fn past(
     connection: &mut Connection,
-    events: &Ids,
+    dates: Vec<schedule::Dates>,
     cutoff: DateTime<Utc>,
     step: Step,
-) -> QueryResult<BTreeSet<Uuid>> {
-    let dates = schedule::lock(connection, events, step)?;
+) -> QueryResult<Vec<Uuid>> {
     let ends = schedule::ends(connection, dates, cutoff, step)?;
-    Ok(ends.into_iter().filter(|(_, end)| *end == End::Past).map(|(id, _)| id).collect())
+    Ok(ends.into_iter().filter(|(_, end)| *end == End::Past).map(|(event, _)| event).collect())
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use diesel::sql_types::BigInt;
 use diesel::{QueryResult, QueryableByName, RunQueryDsl};
 
+use super::event_folders::{self, SeenTo};
 use crate::each;
 use crate::kit::{Removal, Step, StoredObject};
 use crate::platform::database::{Connection, Ids, Requirement, SqlIds, SqlUuid, Uid};
@@ -78,10 +79,22 @@ struct Number {
     number: i64,
 }
 
-/// Removes `events`, whose rows the caller has locked and found to be due, or counts what would go with them.
-pub(super) fn remove(connection: &mut Connection, events: Ids, step: Step) -> QueryResult<Removal> {
+/// Removes `events`, whose rows the caller has locked and found to be due, or counts what would go with them. An event
+/// with a shared folder that is not among those seen to is left alone and counts as locked.
+pub(super) fn remove(
+    connection: &mut Connection,
+    mut events: Ids,
+    seen_to: &SeenTo,
+    step: Step,
+) -> QueryResult<Removal> {
+    let mut locked = Vec::new();
+    if step == Step::Remove {
+        let unseen = event_folders::unseen(connection, &events, seen_to)?;
+        events.0.retain(|event| !unseen.contains(event));
+        locked.extend(unseen);
+    }
     if events.0.is_empty() {
-        return Ok(Removal::default());
+        return Ok(Removal { locked, ..Removal::default() });
     }
     let rooms = own_rooms(connection, &events, step)?;
     // With the rooms locked nothing can be linked to them any more, so these are all the assets there will be.
@@ -101,7 +114,7 @@ pub(super) fn remove(connection: &mut Connection, events: Ids, step: Step) -> Qu
     let objects =
         assets.iter().map(|asset| StoredObject { key: object_key(asset.id), bytes: asset.size.max(0) }).collect();
     let shared_folders = rows.get("event_shared_folders").copied().unwrap_or(0);
-    Ok(Removal { ids: events.0, locked: Vec::new(), rows, objects, shared_folders })
+    Ok(Removal { ids: events.0, locked, rows, objects, shared_folders })
 }
 
 /// Where the platform stores an asset.

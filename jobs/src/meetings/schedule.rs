@@ -100,6 +100,16 @@ pub(super) fn lock(connection: &mut Connection, events: &Ids, step: Step) -> Que
     each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))
 }
 
+/// Those of `events` that have dates, locked or not.
+pub(super) fn existing(connection: &mut Connection, events: &Ids) -> QueryResult<Vec<Uuid>> {
+    let sql = format!(
+        "SELECT event_id, starts_at, starts_at_tz, ends_at, duration_secs FROM event_dates WHERE event_id {}",
+        connection.is_among_ids(1)
+    );
+    let rows: Vec<Dates> = each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
+    Ok(rows.iter().map(Dates::event).collect())
+}
+
 /// Tells for each of `dates` whether the event ended at or before `cutoff`.
 ///
 /// When removing, the rows read here are locked too. They are waited for, not skipped: a recurrence that is passed

@@ -80,6 +80,14 @@ impl Connection {
         }
     }
 
+    /// SQL for the instant so many seconds after the [`clock`](Connection::clock).
+    pub fn from_now(&self, seconds: u32) -> String {
+        match self {
+            Connection::Postgres(_) => format!("now() + interval '{seconds} seconds'"),
+            Connection::Sqlite(_) => format!("{} + {seconds} * 1000000", self.clock()),
+        }
+    }
+
     /// A row-locking clause: as given on PostgreSQL, nothing on SQLite, where a writer has the database to itself.
     pub fn locking<'a>(&self, clause: &'a str) -> &'a str {
         match self {

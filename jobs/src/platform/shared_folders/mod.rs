@@ -34,6 +34,9 @@ pub struct SharedFolders {
 }
 
 impl SharedFolders {
+    /// The [`location`](SharedFolders::location) when there is no provider.
+    pub const NOWHERE: &'static str = "no shared-folder provider";
+
     /// Folders in a Nextcloud. Nothing is connected before the first removal.
     ///
     /// # Errors
@@ -45,7 +48,7 @@ impl SharedFolders {
 
     /// No provider: every removal fails with that reason.
     pub fn unconfigured() -> Self {
-        Self { location: "no shared-folder provider".to_owned(), provider: None }
+        Self { location: Self::NOWHERE.to_owned(), provider: None }
     }
 
     /// Where the folders are, without secrets and the same in every run: for example
