@@ -166,6 +166,37 @@ fn a_store_without_delete_objects_is_deleted_from_one_by_one() {
 }
 
 #[test]
+fn an_answer_that_confirms_nothing_is_not_taken_for_a_confirmation() {
+    let (fixture, keys) = Fixture::with_objects(30);
+    fixture.proxy.set(|request| if request.is_delete_objects() { Fault::AnswerNothing(200) } else { Fault::None });
+    assert_eq!(refused(&fixture.store, &keys), []);
+    assert!(fixture.bucket.keys().is_empty());
+    assert_eq!(fixture.server.count("DeleteObject"), 30);
+
+    // S3 may begin an answer with 200 and find out afterwards that it failed.
+    let (fixture, keys) = Fixture::with_objects(3);
+    fixture.proxy.set(|_| Fault::Answer(200, "InternalError"));
+    assert_problem(fixture.store.delete_many(&keys), Kind::Unreachable, &["InternalError"]);
+    assert_eq!(fixture.bucket.keys().len(), 3);
+}
+
+#[test]
+fn without_delete_objects_too_one_protected_key_holds_up_no_other() {
+    let (fixture, keys) = Fixture::with_objects(30);
+    fixture.proxy.set(|request| match request.path.rsplit('/').next() {
+        _ if request.is_delete_objects() => Fault::Answer(501, "NotImplemented"),
+        Some("00000" | "00020") => Fault::Answer(403, "AccessDenied"),
+        _ => Fault::None,
+    });
+    assert_eq!(refused(&fixture.store, &keys).len(), 2);
+    assert_eq!(fixture.bucket.keys().len(), 2);
+    // Where it is all of them, it is the credentials.
+    fixture.bucket.reset(&keys);
+    fixture.proxy.set(|_| Fault::Answer(403, "AccessDenied"));
+    assert_problem(fixture.store.delete_many(&keys), Kind::Configuration, &["AccessDenied", "s3:DeleteObject"]);
+}
+
+#[test]
 fn a_request_that_is_never_answered_ends_with_its_time() {
     let (fixture, keys) = Fixture::with_objects(3);
     let quick = RetryPolicy { attempt_timeout: Duration::from_millis(200), attempts: 2, ..impatient() };

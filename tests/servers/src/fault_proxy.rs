@@ -57,6 +57,8 @@ pub enum Fault {
     None,
     /// The upstream never sees it; the answer has this status and an S3 error document with this code.
     Answer(u16, &'static str),
+    /// The upstream never sees it; the answer has this status and an empty body.
+    AnswerNothing(u16),
     /// The connection is reset and the upstream never sees it.
     Reset,
     /// It is forwarded after this time.
@@ -155,6 +157,7 @@ async fn serve(mut client: TcpStream, state: &State) -> io::Result<()> {
     match fault {
         Fault::None => forward(&mut client, state, &head, &request).await,
         Fault::Answer(status, code) => answer(&mut client, &request, status, &error_document(code)).await,
+        Fault::AnswerNothing(status) => answer(&mut client, &request, status, "").await,
         Fault::Reset => client.set_zero_linger(),
         Fault::Delay(time) => {
             tokio::time::sleep(time).await;
@@ -248,18 +251,22 @@ fn error_document(code: &str) -> String {
 /// Does what a DeleteObjects asks for, except for the keys in `refused`.
 fn delete_all_but(request: &Request, bucket: &Bucket, refused: &[String], code: &str) -> String {
     let body = String::from_utf8_lossy(&request.body);
-    let mut errors = String::new();
+    let quiet = body.contains("<Quiet>true</Quiet>");
+    let mut result = String::new();
     for part in body.split("<Key>").skip(1) {
         let escaped = part.split("</Key>").next().unwrap_or_default();
         let key = escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
         if refused.contains(&key) {
             let message = format!("injected fault {code}");
-            errors += &format!("<Error><Key>{escaped}</Key><Code>{code}</Code><Message>{message}</Message></Error>");
+            result += &format!("<Error><Key>{escaped}</Key><Code>{code}</Code><Message>{message}</Message></Error>");
         } else {
             bucket.remove(&key);
+            if !quiet {
+                result += &format!("<Deleted><Key>{escaped}</Key></Deleted>");
+            }
         }
     }
-    format!("<?xml version=\"1.0\"?><DeleteResult>{errors}</DeleteResult>")
+    format!("<?xml version=\"1.0\"?><DeleteResult>{result}</DeleteResult>")
 }
 
 /// Decodes base64 (RFC 4648); what is no base64 comes out wrong.

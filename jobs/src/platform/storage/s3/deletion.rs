@@ -115,7 +115,8 @@ impl Request {
         }
         let answer = request.send().await.map_err(StoreError::from)?;
 
-        // A quiet answer names only the keys that are still there; some stores name the others all the same.
+        // A quiet answer names only the keys that are still there; some stores name the others all the same. What is
+        // no such answer, an empty one above all, is an error by now.
         let mut left: BTreeSet<&str> = self.keys.iter().map(String::as_str).collect();
         let mut outcomes = Vec::new();
         for error in answer.errors() {
@@ -211,7 +212,10 @@ impl<'a> Work<'a> {
     /// One key that the store cannot cope with must not hold up all that were sent along with it.
     fn narrow_down(&mut self, mut request: Request, error: StoreError) {
         self.failures_in_a_row += 1;
-        if error.cause().concerns_every_request() || self.failures_in_a_row >= FAILURES_IN_A_ROW {
+        // A refusal of one key alone may be about that key.
+        let concerns_all =
+            error.cause().concerns_every_request() && !(request.alone && error.cause() == Cause::Forbidden);
+        if concerns_all || self.failures_in_a_row >= FAILURES_IN_A_ROW {
             self.given_up.get_or_insert_with(|| error.clone());
         }
         if request.alone || self.given_up.is_some() {
@@ -230,9 +234,9 @@ impl<'a> Work<'a> {
     }
 
     fn finish(self) -> Result<Vec<Outcome>, Problem> {
-        let first = self.outcomes.iter().find_map(|(_, outcome)| outcome.as_ref().err());
-        match first {
-            Some(error) if !self.answered && error.cause() != Cause::Other => {
+        let mut errors = self.outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().err());
+        match errors.find(|error| error.cause() != Cause::Other) {
+            Some(error) if !self.answered => {
                 Err(error.problem(&format!("delete {} objects from {}", self.outcomes.len(), self.connection.location)))
             }
             _ => Ok(self.outcomes),

@@ -111,6 +111,7 @@ impl StoreError {
         let words = match (code, message, status) {
             (Some(code), Some(message), _) => format!("{code}: {message}"),
             (Some(words), None, _) | (None, Some(words), _) => words.to_owned(),
+            (None, None, Some(status @ 200..=299)) => format!("an answer (HTTP status {status}) that is not S3's"),
             (None, None, Some(status)) => format!("HTTP status {status} without an explanation"),
             (None, None, None) => "an error without an explanation".to_owned(),
         };
@@ -148,9 +149,10 @@ impl StoreError {
             && (self.code.as_deref() == Some("MissingContentMD5") || self.words.contains("Content-MD5"))
     }
 
-    /// Whether the store does not know what was asked of it.
+    /// Whether the store does not know what was asked of it. Some that do not answer 200 and nothing.
     pub(super) fn is_unsupported(&self) -> bool {
-        matches!(self.status, Some(405 | 501)) || matches!(self.code.as_deref(), Some("NotImplemented"))
+        let empty = self.status == Some(200) && self.code.is_none() && self.cause == Cause::Other;
+        empty || matches!(self.status, Some(405 | 501)) || self.code.as_deref() == Some("NotImplemented")
     }
 
     /// What to tell the operator when `attempted` (as in "cannot …") failed with this.
