@@ -1,9 +1,14 @@
-//! upkeep
+//! upkeep keeps self-hosted collaboration platforms clean.
+//!
+//! Start reading at [`cli`], one file per command; [`run`] is what happens when a job is executed; what the jobs do is
+//! in the package `upkeep-jobs`.
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the commands that load a configuration are being written")
-)]
+mod cli;
 mod config;
+mod run;
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -30,6 +30,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+use upkeep_jobs::kit::{Guard, Resources};
 use upkeep_jobs::platform::Problem;
 
 pub(crate) use database::DatabaseUrl;
@@ -76,5 +77,16 @@ impl Config {
     /// The configuration file that was read, if there is one; absolute.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+}
+
+impl Config {
+    /// What a run gets of it: the guards, with what this one run is allowed, and what jobs work on.
+    pub(crate) fn for_run(self, allow_affected: Option<u64>) -> (Guard, Resources) {
+        let Safety { deletion, max_affected_percent, max_affected_floor, .. } = self.safety;
+        let guard = Guard { deletion, max_affected_percent, max_affected_floor, allow_affected };
+        let resources =
+            Resources { database: upkeep_jobs::platform::database::DatabaseUrl::parse(secrecy::ExposeSecret::expose_secret(&self.database.to_url())).unwrap(), storage: match self.storage { StorageSettings::S3(s)=>upkeep_jobs::kit::StorageSettings::S3(upkeep_jobs::platform::storage::S3Settings{uri:s.uri,bucket:s.bucket,region:s.region,access_key:secrecy::ExposeSecret::expose_secret(&s.access_key).to_string(),secret_key:s.secret_key,force_path_style:s.force_path_style}), StorageSettings::Directory{path}=>upkeep_jobs::kit::StorageSettings::Directory(path)}, shared_folders: self.shared_folder.map(|n|upkeep_jobs::platform::shared_folders::NextcloudSettings::new(n.url,n.username,n.password)) };
+        (guard, resources)
     }
 }

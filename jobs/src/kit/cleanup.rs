@@ -330,7 +330,7 @@ impl<C: Cleanup> Run<'_, C> {
     /// Waits for the store, whatever ended the loop: what it has deleted by now is counted and noted.
     fn close(mut self, worked: anyhow::Result<()>) -> anyhow::Result<()> {
         // After a stop, the run's own handle refuses every statement.
-        let mut closing = self.context.closing_database();
+        let mut closing = self.context.closing_database()?;
         let database = if worked.is_ok() { &mut self.database } else { &mut closing };
         let finished = self.deletions.finish(database);
         match database.read(outbox::backlog) {

@@ -14,7 +14,7 @@ use super::report::Report;
 use crate::platform::database::{Access, Database, DatabaseUrl, check_generation, require_migrated};
 use crate::platform::shared_folders::{NextcloudSettings, SharedFolders};
 use crate::platform::storage::{Directory, S3, S3Settings, WriteObjects};
-use crate::platform::{Problem, Stop};
+use crate::platform::{Kind, Problem, Stop};
 
 /// Where objects are stored.
 #[derive(Debug, Clone)]
@@ -59,20 +59,20 @@ pub struct Context {
     pub guard: Guard,
     dry_run: bool,
     stop: Stop,
-    resources: Resources,
+    resources: Option<Resources>,
     report: RefCell<Report>,
     last_progress: RefCell<Instant>,
 }
 
 impl Context {
-    /// A run of `job` that starts now.
+    /// A run of `job`; `resources` may be left out for a job that requires nothing.
     pub fn new(
         job: &'static dyn AnyJob,
         run: Uuid,
         now: DateTime<Utc>,
         dry_run: bool,
         guard: Guard,
-        resources: Resources,
+        resources: Option<Resources>,
         stop: Stop,
     ) -> Self {
         let (report, last_progress) = (RefCell::default(), RefCell::new(Instant::now()));
@@ -102,25 +102,39 @@ impl Context {
         self.report.borrow_mut()
     }
 
+    /// The report, when nothing more will be added.
+    pub fn take_report(&self) -> Report {
+        self.report.take()
+    }
+
+    fn resources(&self) -> Result<&Resources, Problem> {
+        let none = || Problem::new(Kind::Failed, format!("{} says that it needs no configuration", self.job.name()));
+        self.resources.as_ref().ok_or_else(none)
+    }
+
     /// The platform's database; read-only in a dry run.
     ///
     /// # Errors
     /// When it cannot be reached, lacks upkeep's own tables, or has not what the job works on.
     pub fn database(&self) -> anyhow::Result<Database> {
         let access = if self.dry_run { Access::ReadOnly } else { Access::ReadWrite };
-        let mut database = self.handle(access, self.stop.clone());
+        let mut database = self.handle(access, self.stop.clone())?;
         require_migrated(&mut database)?;
         check_generation(&mut database, &self.job.requires())?;
         Ok(database)
     }
 
     /// A second handle for the last few statements of a run that has already been told to stop.
-    pub fn closing_database(&self) -> Database {
-        self.handle(Access::ReadWrite, Stop::after(Duration::from_secs(1)))
+    ///
+    /// # Errors
+    /// When nothing is configured.
+    pub fn closing_database(&self) -> anyhow::Result<Database> {
+        Ok(self.handle(Access::ReadWrite, Stop::after(Duration::from_secs(1)))?)
     }
 
-    fn handle(&self, access: Access, stop: Stop) -> Database {
-        Database::new(self.resources.database.clone(), format!("upkeep:{}", self.job.name()), access, stop)
+    fn handle(&self, access: Access, stop: Stop) -> Result<Database, Problem> {
+        let url = self.resources()?.database.clone();
+        Ok(Database::new(url, format!("upkeep:{}", self.job.name()), access, stop))
     }
 
     /// The handles that change things outside the database; `None` in a dry run.
@@ -131,11 +145,12 @@ impl Context {
         if self.dry_run {
             return Ok(None);
         }
-        let objects: Arc<dyn WriteObjects> = match &self.resources.storage {
+        let resources = self.resources()?;
+        let objects: Arc<dyn WriteObjects> = match &resources.storage {
             StorageSettings::Directory(path) => Arc::new(Directory::new(path.clone())),
             StorageSettings::S3(settings) => Arc::new(S3::new(settings.clone(), self.stop.clone())?),
         };
-        let folders = match &self.resources.shared_folders {
+        let folders = match &resources.shared_folders {
             Some(settings) => SharedFolders::nextcloud(settings.clone())?,
             None => SharedFolders::unconfigured(),
         };

@@ -15,6 +15,13 @@ pub struct Guard {
     pub allow_affected: Option<u64>,
 }
 
+/// Nothing is allowed that needs a word.
+impl Default for Guard {
+    fn default() -> Self {
+        Self { deletion: false, max_affected_percent: 0, max_affected_floor: 0, allow_affected: None }
+    }
+}
+
 impl Guard {
     /// Lets a job delete, or refuses.
     ///

@@ -18,5 +18,5 @@ pub use crash::crash_point;
 pub use guard::Guard;
 pub use job::{AnyJob, Job};
 pub use outbox::{PendingFolder, StoredObject};
-pub use parameters::parse_parameters;
+pub use parameters::{parse_parameters, type_in_words};
 pub use report::{Counts, Failure, Plan, Report};

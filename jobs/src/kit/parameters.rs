@@ -98,7 +98,7 @@ fn expected(schema: &Schema, name: &str) -> Expected {
 }
 
 /// A field's type and bounds in words, from its JSON Schema.
-pub(crate) fn type_in_words(field: Option<&Value>) -> String {
+pub fn type_in_words(field: Option<&Value>) -> String {
     let text = |which| field.and_then(|field| field.get(which)).and_then(Value::as_str);
     let number = |which| field.and_then(|field| field.get(which)).and_then(Value::as_u64);
     match text("type") {

@@ -80,7 +80,7 @@ that another event uses; users, groups and tariffs.";
         log::info!("Looking for events that ended at or before {}", cutoff.format("%Y-%m-%dT%H:%M:%S%.fZ"));
         let failure_keeps_event = parameters.fail_on_shared_folder_deletion_error;
         clean_up(context, &mut EndedEvents { cutoff, failure_keeps_event, seen_to: SeenTo::new() })?;
-        Ok(context.report().clone())
+        Ok(context.take_report())
     }
 }
 

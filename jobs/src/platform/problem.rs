@@ -31,7 +31,7 @@ impl Kind {
             Kind::Usage => 2,
             Kind::Refused => 4,
             Kind::Unreachable => 69,
-            Kind::LeaseHeld => 75,
+            Kind::LeaseHeld | Kind::Stopped(StopReason::LeaseLost) => 75,
             Kind::Configuration => 78,
             Kind::Stopped(StopReason::TimedOut(_)) => 124,
             Kind::Stopped(StopReason::Interrupted) => 130,

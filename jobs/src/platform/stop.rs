@@ -18,6 +18,8 @@ pub enum StopReason {
     Interrupted,
     /// SIGTERM, usually the service manager.
     Terminated,
+    /// Another run took this one for dead and began in its place.
+    LeaseLost,
 }
 
 impl fmt::Display for StopReason {
@@ -28,6 +30,7 @@ impl fmt::Display for StopReason {
             }
             StopReason::Interrupted => f.write_str("stopped by SIGINT"),
             StopReason::Terminated => f.write_str("stopped by SIGTERM"),
+            StopReason::LeaseLost => f.write_str("stopped, since another run of the job took its place"),
         }
     }
 }

@@ -31,6 +31,6 @@ impl Job for SelfCheck {
         log::info!("Test output in INFO level");
         log::warn!("Test output in WARN level");
         log::error!("Test output in ERROR level");
-        Ok(context.report().clone())
+        Ok(context.take_report())
     }
 }

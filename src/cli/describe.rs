@@ -1,0 +1,61 @@
+//! `upkeep jobs describe`
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde_json::Value;
+use upkeep_jobs::kit::{AnyJob, type_in_words};
+
+use super::{job_type, output};
+
+/// Text is folded to this many columns.
+const COLUMNS: usize = 80;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The job
+    #[arg(value_name = "JOB_TYPE", value_parser = job_type())]
+    job: &'static dyn AnyJob,
+}
+
+impl std::fmt::Debug for Arguments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Arguments").field("job", &self.job.name()).finish()
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let job = arguments.job;
+    let mut text = format!("{}\n{}\n\n", job.name(), fold(job.about(), 2));
+    write!(text, "Removes\n{}\n\nKeeps\n{}\n\nParameters\n", fold(job.removes(), 2), fold(job.keeps(), 2))?;
+    let schema = job.schema();
+    let defaults = job.default_parameters();
+    let fields = defaults.as_object().into_iter().flatten();
+    for (name, default) in fields {
+        let field = schema.get("properties").and_then(|properties| properties.get(name));
+        let about = field.and_then(|field| field.get("description")).and_then(Value::as_str).unwrap_or_default();
+        writeln!(text, "  {name}: {} [default: {default}]\n{}", type_in_words(field), fold(about, 6))?;
+    }
+    if defaults.as_object().is_none_or(serde_json::Map::is_empty) {
+        text.push_str("  none\n");
+    }
+    output::print(&text)
+}
+
+/// Folds `text` at blanks, each line indented by `indent`.
+fn fold(text: &str, indent: usize) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let full = |line: &String| !line.is_empty() && indent + line.len() + 1 + word.len() > COLUMNS;
+        match lines.last_mut() {
+            Some(line) if full(line) => lines.push(word.to_owned()),
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => {}
+        }
+    }
+    lines.iter().map(|line| format!("{:indent$}{line}", "")).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,28 @@
+//! The first and last lines of a run's log.
+
+use std::time::Duration;
+
+use super::document::{Document, Outcome};
+
+pub(super) fn begin() {
+    log::info!("Starting job execution");
+    log::info!("Loading parameters");
+}
+
+pub(super) fn end(document: &Document, show_duration: bool) {
+    log::info!("");
+    if let Some(error) = document.error() {
+        log::error!("{}", error.in_one_line());
+    }
+    match document.outcome {
+        Some(Outcome::Succeeded) => log::info!("Job finished successfully"),
+        Some(Outcome::Skipped) => log::info!("Job skipped, as another run of it is under way"),
+        Some(Outcome::Incomplete) => {
+            log::error!("Job finished, but {} items failed; running it again is safe", document.report.counts.failed);
+        }
+        _ => log::error!("Job failed"),
+    }
+    if show_duration && let Some(duration_ms) = document.duration_ms {
+        log::info!("Duration: {}", humantime::format_duration(Duration::from_millis(duration_ms)));
+    }
+}

@@ -1,0 +1,213 @@
+//! The lease: one run of a job at a time, without anybody ever having to unlock by hand.
+
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use diesel::sql_types::Text;
+use diesel::{OptionalExtension, QueryResult, QueryableByName, RunQueryDsl};
+use upkeep_jobs::each;
+use upkeep_jobs::platform::database::{
+    Access, Connection, Database, DatabaseUrl, Json, SqlJson, SqlUuid, Uid, require_migrated,
+};
+use upkeep_jobs::platform::{Kind, Problem, Stop, StopReason};
+use uuid::Uuid;
+
+use super::document::Document;
+use super::history;
+use super::owner::Owner;
+
+/// A lease that is not renewed lapses after this many seconds; it is renewed three times as often.
+const LAPSE_SECONDS: u32 = 30;
+const RENEWAL: Duration = Duration::from_secs(10);
+/// How often a waiting run looks again.
+const WAIT: Duration = Duration::from_secs(1);
+/// How long the last words of a run that was stopped may take.
+const LAST_WORDS: Duration = Duration::from_millis(1_200);
+
+/// What to do while another run of the job is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IfRunning {
+    /// Give up with exit code 75
+    Fail,
+    /// Leave it to the other run and succeed
+    Skip,
+    /// Wait for it, up to --timeout
+    Wait,
+}
+
+/// The right to run the job, and the record of the run.
+pub(super) struct Lease {
+    url: DatabaseUrl,
+    database: Database,
+    /// Dropped to end the thread that renews.
+    _keep: Sender<()>,
+}
+
+#[derive(QueryableByName)]
+struct Holder {
+    #[diesel(sql_type = SqlUuid)]
+    run_id: Uid,
+    #[diesel(sql_type = SqlJson)]
+    owner: Json,
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    lapsed: bool,
+}
+
+/// What came of asking for the lease.
+enum Asked {
+    Taken { from: Option<Uuid> },
+    HeldBy(String),
+}
+
+impl Lease {
+    /// Takes the lease and records the run; `None` if another run has it and that is to be left at that.
+    ///
+    /// # Errors
+    /// When another run has it, or the database does not work.
+    pub(super) fn take(
+        url: DatabaseUrl,
+        document: &Document,
+        if_running: IfRunning,
+        stop: &Stop,
+    ) -> anyhow::Result<Option<Self>> {
+        let client = format!("upkeep:{}", document.job);
+        let mut database = Database::new(url.clone(), client.clone(), Access::ReadWrite, stop.clone());
+        require_migrated(&mut database)?;
+        let owner = Owner::this_process(&document.host);
+        let mut waiting = false;
+        loop {
+            let asked = database.write(|connection| {
+                let asked = ask(connection, document, &owner)?;
+                if let Asked::Taken { from } = &asked {
+                    if let Some(dead) = from {
+                        history::mark_died(connection, *dead)?;
+                    }
+                    history::begin(connection, document)?;
+                }
+                Ok(asked)
+            })?;
+            let holder = match asked {
+                Asked::Taken { from } => {
+                    if let Some(dead) = from {
+                        log::warn!("Took over from run {dead}, which ended without saying so");
+                    }
+                    break;
+                }
+                Asked::HeldBy(holder) => holder,
+            };
+            match if_running {
+                IfRunning::Skip => return Ok(None),
+                IfRunning::Fail => {
+                    return Err(Problem::new(
+                        Kind::LeaseHeld,
+                        format!("another run of {} is under way: {holder}", document.job),
+                    )
+                    .hint("wait for it, or choose --if-running wait or skip; a run that died is taken over by itself")
+                    .into());
+                }
+                IfRunning::Wait if !waiting => {
+                    log::info!("Waiting for another run of {}: {holder}", document.job);
+                    waiting = true;
+                }
+                IfRunning::Wait => {}
+            }
+            stop.sleep(WAIT);
+            stop.check()?;
+        }
+        let keep = renew(url.clone(), client, document, stop.clone())?;
+        Ok(Some(Self { url, database, _keep: keep }))
+    }
+
+    /// Finishes the record and gives the lease back. What cannot be written is said; the work itself is done.
+    pub(super) fn close(mut self, document: &Document, stop: &Stop) {
+        if stop.reason().is_some() {
+            // The run's own handle refuses every statement by now.
+            let client = format!("upkeep:{}", document.job);
+            self.database = Database::new(self.url, client, Access::ReadWrite, Stop::after(LAST_WORDS));
+        }
+        let closed = self.database.write(|connection| {
+            history::finish(connection, document)?;
+            give_back(connection, document)
+        });
+        if let Err(error) = closed {
+            log::warn!("The run could not be entered into the history: {error}");
+        }
+    }
+}
+
+fn ask(connection: &mut Connection, document: &Document, owner: &Owner) -> QueryResult<Asked> {
+    let sql =
+        format!("SELECT run_id, owner, expires_at <= {} AS lapsed FROM upkeep_leases WHERE job = $1", connection.clock());
+    let holder: Option<Holder> =
+        each!(&mut *connection, c => diesel::sql_query(&sql).bind::<Text, _>(document.job).get_result(c)).optional()?;
+    let known: Option<Owner> = holder.as_ref().and_then(|holder| serde_json::from_value(holder.owner.0.clone()).ok());
+    let in_words = |run: Uuid, owner: Option<&Owner>| match owner {
+        Some(Owner { host, pid, .. }) => format!("run {run}, process {pid} on {host}"),
+        None => format!("run {run}"),
+    };
+    let from = match &holder {
+        None => None,
+        Some(holder) if holder.lapsed || known.as_ref().is_some_and(Owner::is_dead) => Some(holder.run_id.0),
+        Some(holder) => return Ok(Asked::HeldBy(in_words(holder.run_id.0, known.as_ref()))),
+    };
+    // Whoever else came to the same conclusion at the same time: only one replaces exactly that holder.
+    let sql = format!(
+        "INSERT INTO upkeep_leases AS l (job, run_id, owner, expires_at) VALUES ($1, $2, $3, {}) \
+         ON CONFLICT (job) DO UPDATE SET run_id = excluded.run_id, owner = excluded.owner, \
+         expires_at = excluded.expires_at WHERE l.run_id = $4",
+        connection.from_now(LAPSE_SECONDS)
+    );
+    let taken = each!(connection, c => {
+        diesel::sql_query(&sql)
+            .bind::<Text, _>(document.job)
+            .bind::<SqlUuid, _>(Uid(document.run_id))
+            .bind::<SqlJson, _>(Json(serde_json::json!(owner)))
+            .bind::<SqlUuid, _>(Uid(from.unwrap_or(Uuid::nil())))
+            .execute(c)
+    })?;
+    Ok(if taken == 1 { Asked::Taken { from } } else { Asked::HeldBy("it began at this moment".into()) })
+}
+
+fn give_back(connection: &mut Connection, document: &Document) -> QueryResult<()> {
+    each!(connection, c => {
+        diesel::sql_query("DELETE FROM upkeep_leases WHERE job = $1 AND run_id = $2")
+            .bind::<Text, _>(document.job)
+            .bind::<SqlUuid, _>(Uid(document.run_id))
+            .execute(c)
+    })?;
+    Ok(())
+}
+
+/// Renews the lease in the background until the returned end is dropped. A lease that somebody else took over ends
+/// the run: this one was thought dead.
+fn renew(url: DatabaseUrl, client: String, document: &Document, stop: Stop) -> anyhow::Result<Sender<()>> {
+    let (keep, ended) = channel();
+    let (job, run) = (document.job, document.run_id);
+    let mut database = Database::new(url, client, Access::ReadWrite, Stop::without_deadline());
+    let renewal = move || {
+        while ended.recv_timeout(RENEWAL) == Err(RecvTimeoutError::Timeout) {
+            let renewed = database.write(|connection| {
+                let sql = format!(
+                    "UPDATE upkeep_leases SET expires_at = {} WHERE job = $1 AND run_id = $2",
+                    connection.from_now(LAPSE_SECONDS)
+                );
+                each!(connection, c => {
+                    diesel::sql_query(&sql).bind::<Text, _>(job).bind::<SqlUuid, _>(Uid(run)).execute(c)
+                })
+            });
+            match renewed {
+                Ok(0) => stop.trigger(StopReason::LeaseLost),
+                Ok(_) => {}
+                // Two more renewals may fail before the lease lapses.
+                Err(error) => log::debug!("the lease could not be renewed: {error}"),
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("lease".into())
+        .spawn(renewal)
+        .context("cannot start the thread that renews the lease")?;
+    Ok(keep)
+}

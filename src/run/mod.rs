@@ -1,0 +1,113 @@
+//! One run of one job: validate → configure → lease → record → execute → finish the record → result.
+//!
+//! Whoever starts a job — the command line now, others later — comes through [`run`].
+
+mod document;
+mod frame;
+mod history;
+mod lease;
+mod logging;
+mod owner;
+mod signals;
+
+use std::time::Duration;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use serde_json::Value;
+use upkeep_jobs::kit::{AnyJob, Context, Guard, crash_point};
+use upkeep_jobs::platform::{Problem, Stop};
+
+pub(crate) use self::document::{Document, ErrorParts, kind_of};
+pub(crate) use self::history::{PastRun, past_runs};
+pub(crate) use self::lease::IfRunning;
+use self::lease::Lease;
+pub(crate) use self::logging::{LogTo, Verbosity, init as init_logging, may_colour};
+use crate::config::Config;
+
+/// What is to be run, and how.
+pub(crate) struct Request {
+    /// The job.
+    pub(crate) job: &'static dyn AnyJob,
+    /// Only look.
+    pub(crate) dry_run: bool,
+    /// The time limit; waiting for another run counts.
+    pub(crate) timeout: Duration,
+    /// What to do while another run of the job is under way.
+    pub(crate) if_running: IfRunning,
+    /// So many rows may be affected whatever the guards say.
+    pub(crate) allow_affected: Option<u64>,
+    /// Whether the log says how long the run took.
+    pub(crate) show_duration: bool,
+}
+
+/// The present, to the microsecond, as both databases store it.
+pub(crate) fn present() -> DateTime<Utc> {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the time of day comes in")]
+    let now = Utc::now();
+    now.trunc_subsecs(6)
+}
+
+/// Runs a job and tells all about it. `parameters` is the JSON object as given; `configuration` is asked only if the
+/// job needs one.
+pub(crate) fn run(
+    request: &Request,
+    parameters: impl FnOnce() -> Result<Value, Problem>,
+    configuration: impl FnOnce() -> Result<Config, Problem>,
+) -> (Document, Option<anyhow::Error>) {
+    let stop = Stop::after(request.timeout);
+    let mut document = Document::begin(request.job.name(), request.dry_run);
+    let mut lease = None;
+    frame::begin();
+    let result = signals::watch(&stop)
+        .and_then(|()| attempt(request, parameters, configuration, &stop, &mut document, &mut lease));
+    document.conclude(result.as_ref());
+    if let Some(lease) = lease {
+        crash_point("done");
+        lease.close(&document, &stop);
+    }
+    frame::end(&document, request.show_duration);
+    (document, result.err())
+}
+
+/// Whether the job ran, or was left to the run that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ran {
+    Here,
+    Elsewhere,
+}
+
+fn attempt(
+    request: &Request,
+    parameters: impl FnOnce() -> Result<Value, Problem>,
+    configuration: impl FnOnce() -> Result<Config, Problem>,
+    stop: &Stop,
+    document: &mut Document,
+    lease: &mut Option<Lease>,
+) -> anyhow::Result<Ran> {
+    let job = request.job;
+    let parameters = job.complete(&parameters()?, document.now)?;
+    document.parameters = parameters.clone();
+    let configured = if job.requires().is_empty() { None } else { Some(configuration()?) };
+    let (guard, resources) = match configured {
+        None => (Guard::default(), None),
+        Some(config) => {
+            let (guard, resources) = config.for_run(request.allow_affected);
+            if !request.dry_run {
+                match Lease::take(resources.database.clone(), document, request.if_running, stop)? {
+                    Some(taken) => *lease = Some(taken),
+                    None => return Ok(Ran::Elsewhere),
+                }
+            }
+            (guard, Some(resources))
+        }
+    };
+    crash_point("leased");
+    let context = Context::new(job, document.run_id, document.now, request.dry_run, guard, resources, stop.clone());
+    let executed = job.execute(&context, parameters);
+    let (report, result) = match executed {
+        Ok(report) => (report, Ok(Ran::Here)),
+        Err(error) => (context.take_report(), Err(error)),
+    };
+    document.report = report;
+    result
+}
