@@ -1,1 +1,7 @@
-//! suite
+//! upkeep as its users meet it: the built binary, against real servers.
+//!
+//! Start reading at [`site`], which is what every test works on: a platform with its database and its storage.
+
+mod site;
+
+mod event_cleanup;

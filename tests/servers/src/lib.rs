@@ -1,8 +1,12 @@
 //! The servers that upkeep is tested and measured against, and faults in between.
 
 mod background;
+pub mod cutter;
 pub mod fault_proxy;
 pub mod nextcloud;
+pub mod postgres;
 pub mod s3;
 
+pub use cutter::Cutter;
 pub use nextcloud::Nextcloud;
+pub use postgres::Postgres;

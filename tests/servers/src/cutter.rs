@@ -1,0 +1,92 @@
+//! A TCP proxy on the loopback interface that loses connections on demand: what a network does to a database session.
+
+#![expect(clippy::expect_used, reason = "a test server that cannot be set up ends the test")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::background::Background;
+
+/// What a client has to send for the connection to be lost, before or after the server got it.
+#[derive(Debug, Clone)]
+pub struct Cut {
+    /// Bytes that occur in what the client sends.
+    pub at: Vec<u8>,
+    /// Lost at the so-manieth occurrence, counted from 1 over all connections.
+    pub occurrence: u64,
+    /// Whether the server still gets the bytes: its answer is lost then.
+    pub delivered: bool,
+}
+
+/// A running proxy; dropping it ends all connections.
+pub struct Cutter {
+    server: Background,
+    seen: Arc<AtomicU64>,
+}
+
+impl Cutter {
+    /// Forwards to the port `upstream` of 127.0.0.1, and cuts once.
+    pub fn in_front_of(upstream: u16, cut: Cut) -> Self {
+        let seen = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&seen);
+        let server = Background::start("cutter", move |client| {
+            let (cut, seen) = (cut.clone(), Arc::clone(&counter));
+            async move {
+                // Whatever goes wrong between the two ends is a lost connection, which is the purpose.
+                if let Err(lost) = forward(client, upstream, &cut, &seen).await {
+                    drop(lost);
+                }
+            }
+        });
+        Self { server, seen }
+    }
+
+    /// The proxy's port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        SocketAddr::port(&self.server.address())
+    }
+
+    /// Whether the cut has happened.
+    pub fn has_cut(&self, cut: &Cut) -> bool {
+        self.seen.load(Ordering::SeqCst) >= cut.occurrence
+    }
+}
+
+async fn forward(mut client: TcpStream, upstream: u16, cut: &Cut, seen: &AtomicU64) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(("127.0.0.1", upstream)).await?;
+    let (mut from_client, mut from_server) = (vec![0; 65_536], vec![0; 65_536]);
+    loop {
+        tokio::select! {
+            read = client.read(&mut from_client) => {
+                let sent = &from_client[..read?];
+                if sent.is_empty() {
+                    return Ok(());
+                }
+                let found = sent.windows(cut.at.len()).filter(|window| *window == cut.at).count() as u64;
+                let before = seen.fetch_add(found, Ordering::SeqCst);
+                let cuts = before < cut.occurrence && before + found >= cut.occurrence;
+                if !cuts || cut.delivered {
+                    server.write_all(sent).await?;
+                }
+                if cuts {
+                    // The server's answer shows that it has done what it was told, but reaches nobody.
+                    if cut.delivered {
+                        server.read(&mut from_server).await.expect("an answer");
+                    }
+                    return Ok(());
+                }
+            }
+            read = server.read(&mut from_server) => {
+                let answered = &from_server[..read?];
+                if answered.is_empty() {
+                    return Ok(());
+                }
+                client.write_all(answered).await?;
+            }
+        }
+    }
+}

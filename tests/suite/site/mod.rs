@@ -1,0 +1,307 @@
+//! A platform to work on: a database with the platform's schema, object storage, a configuration that names both, and
+//! ways to fill it, to run upkeep on it and to see what is left.
+
+mod sample;
+mod sql;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use diesel::connection::{Connection, SimpleConnection};
+use tempfile::TempDir;
+use upkeep_test_servers::Postgres;
+use upkeep_test_servers::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
+
+pub(crate) use self::sample::{Event, Exception, Folder, Occurs, Sample};
+pub(crate) use self::sql::Dialect;
+
+/// Which database a site has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DatabaseKind {
+    Postgres,
+    Sqlite,
+}
+
+/// Which storage a site has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StorageKind {
+    S3,
+    Directory,
+}
+
+/// All combinations, for tests that have to hold everywhere.
+pub(crate) const EVERYWHERE: [(DatabaseKind, StorageKind); 4] = [
+    (DatabaseKind::Postgres, StorageKind::S3),
+    (DatabaseKind::Postgres, StorageKind::Directory),
+    (DatabaseKind::Sqlite, StorageKind::S3),
+    (DatabaseKind::Sqlite, StorageKind::Directory),
+];
+
+const BUCKET: &str = "controller";
+
+enum Database {
+    Postgres(String),
+    Sqlite(PathBuf),
+}
+
+enum Storage {
+    S3(S3Server),
+    Directory(PathBuf),
+}
+
+/// What a finished command said.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    /// `None` if a signal ended it.
+    pub(crate) code: Option<i32>,
+}
+
+impl Run {
+    /// The report of `--output json`.
+    pub(crate) fn report(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self:#?}"))
+    }
+
+    /// The run itself, which must have ended with `code`.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self
+    }
+}
+
+pub(crate) struct Site {
+    directory: TempDir,
+    database: Database,
+    storage: Storage,
+    settings: BTreeMap<&'static str, String>,
+}
+
+impl Site {
+    /// A platform without rows and objects, with upkeep's own tables.
+    pub(crate) fn new(database: DatabaseKind, storage: StorageKind) -> Self {
+        let site = Self::unmigrated(database, storage);
+        site.upkeep(&["database", "migrate"]).expect(0);
+        site
+    }
+
+    /// A platform on which upkeep was never used; on SQLite there is nothing yet.
+    pub(crate) fn unmigrated(database: DatabaseKind, storage: StorageKind) -> Self {
+        let directory = tempfile::Builder::new().prefix("upkeep-site-").tempdir().unwrap();
+        let database = match database {
+            DatabaseKind::Postgres => Database::Postgres(Postgres::shared().platform_database()),
+            DatabaseKind::Sqlite => Database::Sqlite(directory.path().join("upkeep.db")),
+        };
+        let storage = match storage {
+            StorageKind::S3 => Storage::S3(S3Server::start().with_bucket(BUCKET)),
+            StorageKind::Directory => Storage::Directory(directory.path().join("objects")),
+        };
+        let mut site = Self { directory, database, storage, settings: BTreeMap::new() };
+        let url = match &site.database {
+            Database::Postgres(name) => Postgres::shared().url(name),
+            Database::Sqlite(path) => format!("sqlite:{}", path.display()),
+        };
+        site.set("database", &format!("url = {url:?}"));
+        match &site.storage {
+            Storage::S3(server) => site.set_storage_uri(&server.uri()),
+            Storage::Directory(path) => {
+                let path = path.display().to_string();
+                site.set("storage", &format!("kind = \"directory\"\npath = {path:?}"));
+            }
+        }
+        site
+    }
+
+    /// Replaces a section of the configuration file.
+    pub(crate) fn set(&mut self, section: &'static str, keys: &str) {
+        self.settings.insert(section, keys.to_owned());
+        let sections = self.settings.iter().map(|(section, keys)| format!("[{section}]\n{keys}\n"));
+        std::fs::write(self.configuration(), sections.collect::<String>()).unwrap();
+    }
+
+    /// Lets upkeep reach the bucket under another address, such as a proxy's.
+    pub(crate) fn set_storage_uri(&mut self, uri: &str) {
+        self.set(
+            "storage",
+            &format!(
+                "kind = \"s3\"\nuri = {uri:?}\nbucket = \"{BUCKET}\"\naccess_key = \"{ACCESS_KEY}\"\n\
+                 secret_key = \"{SECRET_KEY}\""
+            ),
+        );
+    }
+
+    /// Lets upkeep reach the database behind another port, such as a proxy's.
+    pub(crate) fn set_database_port(&mut self, port: u16) {
+        let url = upkeep_test_servers::postgres::url_at(port, self.database_name());
+        self.set("database", &format!("url = {url:?}"));
+    }
+
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.directory.path().join("upkeep.toml")
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The S3 server.
+    pub(crate) fn s3(&self) -> &S3Server {
+        match &self.storage {
+            Storage::S3(server) => server,
+            Storage::Directory(_) => panic!("this site stores in a directory"),
+        }
+    }
+
+    /// The name of the PostgreSQL database.
+    pub(crate) fn database_name(&self) -> &str {
+        match &self.database {
+            Database::Postgres(name) => name,
+            Database::Sqlite(_) => panic!("this site has SQLite"),
+        }
+    }
+
+    /// A session of the platform itself.
+    pub(crate) fn platform(&self) -> postgres::Client {
+        Postgres::shared().client(self.database_name())
+    }
+
+    /// A command that can be changed before it is started.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_upkeep"));
+        command.args(["--config".as_ref(), self.configuration().as_os_str()]).args(arguments);
+        command.current_dir(self.directory.path()).env_clear().env("HOME", self.directory.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs upkeep to its end.
+    pub(crate) fn upkeep(&self, arguments: &[&str]) -> Run {
+        finish(self.command(arguments).spawn().unwrap())
+    }
+
+    /// Runs event-cleanup to its end, with a report as JSON.
+    pub(crate) fn clean_up(&self, more: &[&str]) -> Run {
+        self.upkeep(&[&["jobs", "execute", "event-cleanup", "--output", "json"], more].concat())
+    }
+
+    /// How SQL is written for this site's database.
+    pub(crate) fn dialect(&self) -> Dialect {
+        match &self.database {
+            Database::Postgres(_) => Dialect::Postgres,
+            Database::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+
+    /// Executes SQL as the platform.
+    pub(crate) fn execute(&self, sql: &str) {
+        match &self.database {
+            Database::Postgres(_) => self.platform().batch_execute(sql).unwrap_or_else(|error| panic!("{error}: {sql}")),
+            Database::Sqlite(path) => {
+                let mut connection = diesel::SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+                connection.batch_execute("PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000").unwrap();
+                connection.batch_execute(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+            }
+        }
+    }
+
+    /// Inserts rows and stores their objects.
+    pub(crate) fn fill(&self, sample: &Sample) {
+        self.execute(&sample.sql(self.dialect()));
+        for (key, size) in sample.objects() {
+            self.store(&key, &vec![b'x'; size]);
+        }
+    }
+
+    /// Stores an object.
+    pub(crate) fn store(&self, key: &str, body: &[u8]) {
+        match &self.storage {
+            Storage::S3(server) => server.bucket(BUCKET).put(key, body),
+            Storage::Directory(path) => {
+                let file = path.join(key);
+                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                std::fs::write(file, body).unwrap();
+            }
+        }
+    }
+
+    /// The keys of all stored objects.
+    pub(crate) fn objects(&self) -> BTreeSet<String> {
+        match &self.storage {
+            Storage::S3(server) => server.bucket(BUCKET).keys().into_iter().collect(),
+            Storage::Directory(path) => match std::fs::read_dir(path.join("assets")) {
+                Ok(entries) => {
+                    entries.map(|entry| format!("assets/{}", entry.unwrap().file_name().to_str().unwrap())).collect()
+                }
+                Err(_) => BTreeSet::new(),
+            },
+        }
+    }
+
+    /// Every row of every table but upkeep's own, as text.
+    pub(crate) fn rows(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let tables = match &self.database {
+            Database::Postgres(_) => {
+                "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE c.relkind = 'r' AND n.nspname = 'public'"
+            }
+            Database::Sqlite(_) => "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+        };
+        let tables = self.texts(tables).into_iter().filter(|table| !table.starts_with("upkeep_"));
+        tables.map(|table| (table.clone(), self.rows_of(&table))).collect()
+    }
+
+    /// Every row of one table, as text.
+    pub(crate) fn rows_of(&self, table: &str) -> BTreeSet<String> {
+        match &self.database {
+            Database::Postgres(_) => self.texts(&format!("SELECT t::text FROM {table} t")).into_iter().collect(),
+            Database::Sqlite(_) => {
+                let columns = self.texts(&format!("SELECT name FROM pragma_table_info('{table}')"));
+                let quoted: Vec<_> = columns.iter().map(|column| format!("quote({column})")).collect();
+                self.texts(&format!("SELECT {} FROM {table}", quoted.join("||','||"))).into_iter().collect()
+            }
+        }
+    }
+
+    /// The entries of the outbox: kind and target.
+    pub(crate) fn outbox(&self) -> BTreeSet<String> {
+        self.texts("SELECT kind || ' ' || target FROM upkeep_pending_deletions").into_iter().collect()
+    }
+
+    /// The identifiers of all events.
+    pub(crate) fn events(&self) -> BTreeSet<uuid::Uuid> {
+        let sql = match self.dialect() {
+            Dialect::Postgres => "SELECT id::text FROM events",
+            Dialect::Sqlite => "SELECT hex(id) FROM events",
+        };
+        self.texts(sql).iter().map(|id| id.parse().unwrap()).collect()
+    }
+
+    /// The single text column of a query.
+    pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
+        match &self.database {
+            Database::Postgres(_) => self.platform().query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect(),
+            Database::Sqlite(path) => sql::sqlite_texts(path, sql),
+        }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if let Database::Postgres(name) = &self.database {
+            Postgres::shared().drop_database(name);
+        }
+    }
+}
+
+/// Waits for the end of a command.
+pub(crate) fn finish(child: Child) -> Run {
+    let output = child.wait_with_output().unwrap();
+    Run {
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+        code: output.status.code(),
+    }
+}
