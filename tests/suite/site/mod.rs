@@ -7,6 +7,7 @@ mod sql;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 
 use diesel::connection::{Connection, SimpleConnection};
 use tempfile::TempDir;
@@ -78,6 +79,8 @@ pub(crate) struct Site {
     database: Database,
     storage: Storage,
     settings: BTreeMap<&'static str, String>,
+    /// The platform's own session, opened once: each costs a password check.
+    platform: Mutex<Option<postgres::Client>>,
 }
 
 impl Site {
@@ -99,7 +102,7 @@ impl Site {
             StorageKind::S3 => Storage::S3(S3Server::start().with_bucket(BUCKET)),
             StorageKind::Directory => Storage::Directory(directory.path().join("objects")),
         };
-        let mut site = Self { directory, database, storage, settings: BTreeMap::new() };
+        let mut site = Self { directory, database, storage, settings: BTreeMap::new(), platform: Mutex::default() };
         let url = match &site.database {
             Database::Postgres(name) => Postgres::shared().url(name),
             Database::Sqlite(path) => format!("sqlite:{}", path.display()),
@@ -168,6 +171,10 @@ impl Site {
         Postgres::shared().client(self.database_name())
     }
 
+    fn in_platform<T>(&self, work: impl FnOnce(&mut postgres::Client) -> T) -> T {
+        work(self.platform.lock().unwrap().get_or_insert_with(|| self.platform()))
+    }
+
     /// A command that can be changed before it is started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_upkeep"));
@@ -198,7 +205,9 @@ impl Site {
     /// Executes SQL as the platform.
     pub(crate) fn execute(&self, sql: &str) {
         match &self.database {
-            Database::Postgres(_) => self.platform().batch_execute(sql).unwrap_or_else(|error| panic!("{error}: {sql}")),
+            Database::Postgres(_) => self
+                .in_platform(|session| session.batch_execute(sql))
+                .unwrap_or_else(|error| panic!("{error}: {sql}")),
             Database::Sqlite(path) => {
                 let mut connection = diesel::SqliteConnection::establish(path.to_str().unwrap()).unwrap();
                 connection.batch_execute("PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000").unwrap();
@@ -282,7 +291,10 @@ impl Site {
     /// The single text column of a query.
     pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
         match &self.database {
-            Database::Postgres(_) => self.platform().query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect(),
+            Database::Postgres(_) => {
+                let rows = self.in_platform(|session| session.query(sql, &[])).unwrap();
+                rows.iter().map(|row| row.get(0)).collect()
+            }
             Database::Sqlite(path) => sql::sqlite_texts(path, sql),
         }
     }
