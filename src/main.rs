@@ -1,9 +1,6 @@
 //! upkeep
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the commands that load a configuration are being written")
-)]
+#[cfg_attr(not(test), expect(dead_code, reason = "the commands that load a configuration are being written"))]
 mod config;
 
 fn main() {}

@@ -14,7 +14,6 @@
 //! A new key is one line in [`keys`] and its use in the section's module.
 
 mod database;
-mod endpoint;
 mod environment;
 mod file;
 mod keys;
@@ -30,13 +29,13 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+use upkeep_jobs::kit::StorageSettings;
 use upkeep_jobs::platform::Problem;
+use upkeep_jobs::platform::database::DatabaseUrl;
+use upkeep_jobs::platform::shared_folders::NextcloudSettings;
 
-pub(crate) use database::DatabaseUrl;
 pub(crate) use environment::Environment;
 pub(crate) use safety::Safety;
-pub(crate) use shared_folder::NextcloudSettings;
-pub(crate) use storage::{S3Settings, StorageSettings};
 
 /// Everything that is configured, checked as far as that is possible without connecting anywhere.
 #[derive(Debug, Clone)]
