@@ -205,9 +205,9 @@ impl Site {
     /// Executes SQL as the platform.
     pub(crate) fn execute(&self, sql: &str) {
         match &self.database {
-            Database::Postgres(_) => self
-                .in_platform(|session| session.batch_execute(sql))
-                .unwrap_or_else(|error| panic!("{error}: {sql}")),
+            Database::Postgres(_) => {
+                self.in_platform(|session| session.batch_execute(sql)).unwrap_or_else(|error| panic!("{error}: {sql}"))
+            }
             Database::Sqlite(path) => {
                 let mut connection = diesel::SqliteConnection::establish(path.to_str().unwrap()).unwrap();
                 connection.batch_execute("PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000").unwrap();
