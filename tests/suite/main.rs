@@ -4,4 +4,5 @@
 
 mod site;
 
+mod crashes;
 mod event_cleanup;

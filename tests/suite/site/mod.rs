@@ -216,6 +216,19 @@ impl Site {
         }
     }
 
+    /// Remembers the database as it is, for [`Site::restore`].
+    pub(crate) fn freeze(&self) -> String {
+        drop(self.platform.lock().unwrap().take());
+        Postgres::shared().copy_of(self.database_name())
+    }
+
+    /// Brings back the database as it was when frozen, and exactly these objects.
+    pub(crate) fn restore(&self, frozen: &str, objects: &[String]) {
+        drop(self.platform.lock().unwrap().take());
+        Postgres::shared().restore(self.database_name(), frozen);
+        self.s3().bucket(BUCKET).reset(objects);
+    }
+
     /// Inserts rows and stores their objects.
     pub(crate) fn fill(&self, sample: &Sample) {
         self.execute(&sample.sql(self.dialect()));
