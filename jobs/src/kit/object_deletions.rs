@@ -152,5 +152,5 @@ impl<'a> ObjectDeletions<'a> {
 }
 
 fn is_stopped(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref().map(Problem::kind), Some(platform::Kind::Stopped(_)))
+    matches!(Problem::within(error).map(Problem::kind), Some(platform::Kind::Stopped(_)))
 }
