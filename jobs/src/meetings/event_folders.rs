@@ -81,8 +81,8 @@ pub(super) fn remove(
              or let such events go with \"fail_on_shared_folder_deletion_error\": false",
         )
     });
-    let ready = due.iter().filter(|id| !owners.contains(id) || seen_to.contains(id)).copied().collect();
-    Ok((Preparation { ready, pending_folders, end }, seen_to))
+    let not_ready = owners.into_iter().filter(|event| !seen_to.contains(event)).collect();
+    Ok((Preparation { not_ready, pending_folders, end }, seen_to))
 }
 
 /// Those of `events` that have a folder which was not seen to: it came into being after [`remove`] looked.

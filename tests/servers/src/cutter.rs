@@ -1,7 +1,5 @@
 //! A TCP proxy on the loopback interface that loses connections on demand: what a network does to a database session.
 
-#![expect(clippy::expect_used, reason = "a test server that cannot be set up ends the test")]
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -19,7 +19,7 @@ use occurrences::Budget;
 use rule::{Anchor, End};
 
 /// A recurring event as the platform stores it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Series {
     /// `starts_at`, the start of the first occurrence (DTSTART).
     pub(crate) starts_at: DateTime<Utc>,
@@ -34,7 +34,7 @@ pub(crate) struct Series {
 }
 
 /// One occurrence that differs from the rule.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Exception {
     /// `exception_date`: when the occurrence would have started.
     pub(crate) original_start: DateTime<Utc>,
@@ -43,7 +43,7 @@ pub(crate) struct Exception {
 }
 
 /// What became of an occurrence.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Change {
     /// It does not take place.
     Cancelled,
