@@ -135,8 +135,9 @@ fn anchor(series: &Series) -> Result<Anchor, String> {
         let name: String = series.starts_at_tz.escape_debug().take(40).collect();
         format!("its time zone '{name}' is unknown")
     })?;
-    if !(1..=occurrences::LAST_YEAR).contains(&series.starts_at.year()) {
-        return Err(format!("its start is not within the years 1 to {}", occurrences::LAST_YEAR));
+    // Those that iCalendar dates have room for.
+    if !(1..=9999).contains(&series.starts_at.year()) {
+        return Err("its start is not within the years 1 to 9999".to_owned());
     }
     let local = series.starts_at.with_timezone(&zone).naive_local();
     Ok(Anchor { zone, instant: series.starts_at, local })
