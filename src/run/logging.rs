@@ -8,6 +8,8 @@ use log::LevelFilter;
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verbosity {
+    /// Errors, where whoever runs the job tells the rest.
+    ErrorsOnly,
     /// Warnings and errors.
     Quiet,
     /// What was found and done.
@@ -34,6 +36,7 @@ pub(crate) fn may_colour(stream: &impl IsTerminal) -> bool {
 /// Starts logging. `RUST_LOG` overrides `verbosity`.
 pub(crate) fn init(verbosity: Verbosity, to: LogTo) {
     let level = match verbosity {
+        Verbosity::ErrorsOnly => LevelFilter::Error,
         Verbosity::Quiet => LevelFilter::Warn,
         Verbosity::Normal => LevelFilter::Info,
         Verbosity::Verbose => LevelFilter::Debug,

@@ -4,4 +4,5 @@
 
 mod site;
 
+mod demo;
 mod event_cleanup;
