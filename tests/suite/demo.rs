@@ -1,5 +1,7 @@
 //! `upkeep demo` as a newcomer meets it.
 
+#![expect(clippy::unwrap_used, reason = "tests, and what only they use")]
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
