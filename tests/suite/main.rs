@@ -5,4 +5,5 @@
 mod site;
 
 mod crashes;
+mod demo;
 mod event_cleanup;

@@ -15,7 +15,7 @@ use upkeep_test_servers::Postgres;
 use upkeep_test_servers::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
 
 pub(crate) use self::sample::{Event, Exception, Folder, Occurs, Sample};
-pub(crate) use self::sql::Dialect;
+pub(crate) use self::sql::{Dialect, sqlite_texts};
 
 /// Which database a site has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
