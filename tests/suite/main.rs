@@ -4,4 +4,10 @@
 
 mod site;
 
+mod database_faults;
+mod event_cascade;
 mod event_cleanup;
+mod folders;
+mod properties;
+mod races;
+mod storage_faults;
