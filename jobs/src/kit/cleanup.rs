@@ -68,7 +68,7 @@ pub struct Removal {
     pub rows: BTreeMap<&'static str, u64>,
     /// The objects that the removed rows owned.
     pub objects: Vec<StoredObject>,
-    /// Shared folders of the items, counted for a dry run.
+    /// Shared folders of the items.
     pub shared_folders: u64,
 }
 
@@ -290,6 +290,7 @@ impl<C: Cleanup> Run<'_, C> {
         report.counts.deleted += removal.ids.len() as u64;
         report.counts.skipped += due.saturating_sub(removal.ids.len() + removal.locked.len()) as u64;
         report.add_rows(&removal.rows);
+        report.shared_folders_deleted += removal.shared_folders.saturating_sub(pending_folders.len() as u64);
         for id in &removal.ids {
             log::debug!("deleted {} {id}", C::ITEM.0);
         }
