@@ -330,13 +330,15 @@ impl<C: Cleanup> Run<'_, C> {
 
     /// Waits for the store, whatever ended the loop: what it has deleted by now is counted and noted.
     fn close(mut self, worked: anyhow::Result<()>) -> anyhow::Result<()> {
+        let finished = self.deletions.finish(&mut self.database);
         // After a stop, the run's own handle refuses every statement.
         let mut closing = self.context.closing_database()?;
-        let database = if worked.is_ok() { &mut self.database } else { &mut closing };
-        let finished = self.deletions.finish(database);
+        let stopped = self.context.stop().reason().is_some();
+        let database = if stopped { &mut closing } else { &mut self.database };
+        let finished = if stopped { finished.and(self.deletions.finish(database)) } else { finished };
         match database.read(outbox::backlog) {
             Ok(backlog) => self.context.report().backlog = backlog,
-            Err(error) => log::debug!("the backlog could not be counted: {error}"),
+            Err(error) => log::warn!("What waits in the outbox could not be counted: {error}"),
         }
         match (worked, finished) {
             (Ok(()), Ok(())) => Ok(self.database.forget_deleted()?),
