@@ -2,6 +2,13 @@
 //!
 //! Start reading at [`site`], which is what every test works on: a platform with its database and its storage.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test without its fixtures ends there; and tests are where the time of day is made up"
+)]
+
 mod site;
 
 mod database_faults;
