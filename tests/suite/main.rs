@@ -2,10 +2,21 @@
 //!
 //! Start reading at [`site`], which is what every test works on: a platform with its database and its storage.
 
-#![expect(clippy::disallowed_methods, reason = "the program under test goes by the real time of day")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test without its fixtures ends there; and tests are where the time of day is made up"
+)]
 
 mod site;
 
 mod crashes;
+mod database_faults;
 mod demo;
+mod event_cascade;
 mod event_cleanup;
+mod folders;
+mod properties;
+mod races;
+mod storage_faults;

@@ -69,7 +69,7 @@ pub struct Removal {
     pub rows: BTreeMap<&'static str, u64>,
     /// The objects that the removed rows owned.
     pub objects: Vec<StoredObject>,
-    /// Shared folders of the items, counted for a dry run.
+    /// Shared folders of the items.
     pub shared_folders: u64,
 }
 
@@ -307,6 +307,7 @@ impl<C: Cleanup> Run<'_, C> {
         report.counts.deleted += removal.ids.len() as u64;
         report.counts.skipped += due.saturating_sub(removal.ids.len() + removal.locked.len()) as u64;
         report.add_rows(&removal.rows);
+        report.shared_folders_deleted += removal.shared_folders.saturating_sub(pending_folders.len() as u64);
         for id in &removal.ids {
             log::debug!("deleted {} {id}", C::ITEM.0);
         }
@@ -346,13 +347,15 @@ impl<C: Cleanup> Run<'_, C> {
 
     /// Waits for the store, whatever ended the loop: what it has deleted by now is counted and noted.
     fn close(mut self, worked: anyhow::Result<()>) -> anyhow::Result<()> {
+        let finished = self.deletions.finish(&mut self.database);
         // After a stop, the run's own handle refuses every statement.
         let mut closing = self.context.closing_database()?;
-        let database = if worked.is_ok() { &mut self.database } else { &mut closing };
-        let finished = self.deletions.finish(database);
+        let stopped = self.context.stop().reason().is_some();
+        let database = if stopped { &mut closing } else { &mut self.database };
+        let finished = if stopped { finished.and(self.deletions.finish(database)) } else { finished };
         match database.read(outbox::backlog) {
             Ok(backlog) => self.context.report().backlog = backlog,
-            Err(error) => log::debug!("the backlog could not be counted: {error}"),
+            Err(error) => log::warn!("What waits in the outbox could not be counted: {error}"),
         }
         // Also when the loop was stopped: what is gone should not linger in a file.
         let forgotten = database.forget_deleted();

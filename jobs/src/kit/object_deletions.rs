@@ -40,8 +40,20 @@ pub(super) struct ObjectDeletions<'a> {
     answers: Receiver<Answer>,
     outstanding: usize,
     unnoted: Unnoted,
-    /// Why the store as a whole does not work; ends the run.
+    /// Why the store as a whole does not work, or that the run was stopped; ends the run.
     broken: Option<anyhow::Error>,
+}
+
+/// Deletes `keys`. What is wrong with these keys alone, of which there may be few, must not look like a broken store:
+/// it would end this run and, as the keys stay in the outbox, every run to come.
+fn delete(store: &dyn WriteObjects, keys: &[String]) -> anyhow::Result<Vec<Deletion>> {
+    store.delete_many(keys).or_else(|error| match store.check_deletable() {
+        Ok(()) => {
+            let reason = format!("{error:#}");
+            Ok(keys.iter().map(|key| Deletion { key: key.clone(), outcome: Err(reason.clone()) }).collect())
+        }
+        Err(_) => Err(error),
+    })
 }
 
 impl<'a> ObjectDeletions<'a> {
@@ -61,7 +73,7 @@ impl<'a> ObjectDeletions<'a> {
                         batches += 1;
                     }
                     let keys: Vec<_> = objects.iter().map(|object| object.key.clone()).collect();
-                    let outcome = worker_store.delete_many(&keys);
+                    let outcome = delete(worker_store.as_ref(), &keys);
                     // A closed channel means that the run is over; what is not answered stays in the outbox.
                     if answer.send(Answer { batches, objects, outcome }).is_err() {
                         return;
@@ -123,7 +135,9 @@ impl<'a> ObjectDeletions<'a> {
                 }
             }
             // Stopped is not failed: the keys wait in the outbox, and the run says that it was stopped.
-            Err(error) if is_stopped(&error) => {}
+            Err(error) if is_stopped(&error) => {
+                self.broken.get_or_insert(error);
+            }
             Err(error) => {
                 report.counts.failed += answer.objects.len() as u64;
                 let reason = format!("{error:#}");

@@ -61,7 +61,7 @@ pub(super) fn remove(
         for ((row, folder), result) in rows.iter().zip(folders).zip(results) {
             let event = row.event_id.0;
             match result {
-                Ok(()) => context.report().shared_folders_deleted += 1,
+                Ok(()) => {}
                 Err(reason) if failure_keeps_event => {
                     context.report().fail(event, format!("kept, since its shared folder cannot be removed: {reason}"));
                     failed += 1;

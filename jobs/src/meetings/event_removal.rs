@@ -97,8 +97,9 @@ pub(super) fn remove(
         return Ok(Removal { locked, ..Removal::default() });
     }
     let rooms = own_rooms(connection, &events)?;
-    // With the rooms locked nothing can be linked to them any more, so these are all the assets there will be.
-    let assets = assets(connection, &rooms)?;
+    // With the rooms locked nothing can be linked to them any more, so these are all the assets there will be. With the
+    // links locked none can pass to another room, where it would be missed.
+    let assets = assets(connection, &rooms, step)?;
     let asset_ids = Ids(assets.iter().map(|asset| asset.id.0).collect());
     let mut rows = BTreeMap::new();
     for (tables, ids) in
@@ -134,10 +135,11 @@ fn own_rooms(connection: &mut Connection, events: &Ids) -> QueryResult<Ids> {
     Ok(Ids(rooms.into_iter().map(|room| room.id.0).collect()))
 }
 
-fn assets(connection: &mut Connection, rooms: &Ids) -> QueryResult<Vec<Asset>> {
+fn assets(connection: &mut Connection, rooms: &Ids, step: Step) -> QueryResult<Vec<Asset>> {
     let sql = format!(
-        "SELECT a.id, a.size FROM room_assets r JOIN assets a ON a.id = r.asset_id WHERE r.room_id {}",
-        connection.is_among_ids(1)
+        "SELECT a.id, a.size FROM room_assets r JOIN assets a ON a.id = r.asset_id WHERE r.room_id {} {}",
+        connection.is_among_ids(1),
+        if step == Step::Remove { connection.locking("FOR UPDATE OF r") } else { "" },
     );
     each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(rooms).load(c))
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::database::DatabaseError;
 use super::stop::StopReason;
 
 /// The kind of a [`Problem`]; it alone decides the exit code.
@@ -78,12 +77,7 @@ impl Problem {
 
     /// The outermost problem in an error's chain, if there is one.
     pub fn within(error: &anyhow::Error) -> Option<&Self> {
-        error.chain().find_map(|part| match part.downcast_ref() {
-            // Transparent to its own source, so that it stands in the chain in place of the problem.
-            Some(DatabaseError::Problem(problem)) => Some(problem),
-            Some(_) => None,
-            None => part.downcast_ref(),
-        })
+        error.chain().find_map(|part| part.downcast_ref())
     }
 
     /// The kind, which decides the exit code.
@@ -100,6 +94,7 @@ impl Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::database::DatabaseError;
 
     #[test]
     fn a_problem_is_found_however_it_is_wrapped() {
