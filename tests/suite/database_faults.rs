@@ -119,10 +119,10 @@ fn sessions_ended_by_the_administrator_are_made_again() {
     let name = site.database_name().to_owned();
     once(&proxy, is_trial, move || Site::terminate_sessions(&name));
 
-    // And once more in the middle of the transaction, which waits for the room just then.
+    // And once more in the middle of the transaction, which waits for an invite just then.
     let mut platform = site.platform();
     let mut lock = platform.transaction().unwrap();
-    lock.batch_execute(&format!("SELECT 1 FROM rooms WHERE id = '{}' FOR UPDATE", event.room)).unwrap();
+    lock.batch_execute(&format!("SELECT 1 FROM invites WHERE room = '{}' FOR UPDATE", event.room)).unwrap();
     let child = site.start_clean_up(&[]);
     site.wait_until_upkeep_waits_for_a_lock();
     Site::terminate_sessions(site.database_name());

@@ -8,6 +8,7 @@ use upkeep_test_servers::fault_proxy::FaultProxy;
 
 use crate::site::{
     DatabaseKind, Event, Exception, Occurs, Sample, Site, StorageKind, deletes_assets, finish, is_trial, once, signal,
+    wait_until,
 };
 
 fn site(database: DatabaseKind) -> (Site, FaultProxy) {
@@ -155,8 +156,8 @@ fn an_event_that_is_being_changed_survives() {
 #[test]
 fn an_asset_that_is_added_meanwhile_goes_with_its_object() {
     let (site, proxy) = site(DatabaseKind::Postgres);
-    let event = Event::ended(31).with_assets(1);
-    site.fill(&Sample::of([event.clone()]));
+    let (event, passing) = (Event::ended(31).with_assets(1), Event::ended(31));
+    site.fill(&Sample::of([event.clone(), passing.clone()]));
     let asset = uuid::Uuid::new_v4();
     site.store(&format!("assets/{asset}"), b"late");
     let sql = format!(
@@ -170,12 +171,12 @@ fn an_asset_that_is_added_meanwhile_goes_with_its_object() {
     assert!(site.objects().is_empty() && site.rows_of("assets").is_empty() && site.outbox().is_empty());
 }
 
-/// An asset that is being added has the room locked: upkeep waits for it, and takes it along.
+/// An asset that is being added has the room locked: upkeep leaves it for later, and takes the asset along then.
 #[test]
 fn an_asset_that_is_just_being_added_is_not_lost() {
     let (site, _proxy) = site(DatabaseKind::Postgres);
-    let event = Event::ended(31).with_assets(1);
-    site.fill(&Sample::of([event.clone()]));
+    let (event, passing) = (Event::ended(31).with_assets(1), Event::ended(31));
+    site.fill(&Sample::of([event.clone(), passing.clone()]));
     let asset = uuid::Uuid::new_v4();
     site.store(&format!("assets/{asset}"), b"late");
     let mut platform = site.platform();
@@ -188,7 +189,7 @@ fn an_asset_that_is_just_being_added_is_not_lost() {
         ))
         .unwrap();
     let child = site.start_clean_up(&[]);
-    site.wait_until_upkeep_waits_for_a_lock();
+    wait_until("the event was passed over", || !site.events().contains(&passing.id));
     adding.commit().unwrap();
     let report = finish(child).expect(0).report();
     assert_eq!(report["objects_deleted"], 2);
@@ -230,16 +231,16 @@ fn an_asset_that_moves_to_another_room_is_not_taken_along() {
 fn a_room_that_another_event_just_moves_into_is_kept() {
     let (site, _proxy) = site(DatabaseKind::Postgres);
     site.execute("ALTER TABLE events DROP CONSTRAINT events_room_key");
-    let (event, other) = (Event::ended(31).with_assets(1), Event::ended(-1));
-    site.fill(&Sample::of([event.clone(), other.clone()]));
+    let (event, other, passing) = (Event::ended(31).with_assets(1), Event::ended(-1), Event::ended(31));
+    site.fill(&Sample::of([event.clone(), other.clone(), passing.clone()]));
     let mut platform = site.platform();
     let mut moving = platform.transaction().unwrap();
     moving.batch_execute(&format!("UPDATE events SET room = '{}' WHERE id = '{}'", event.room, other.id)).unwrap();
     let child = site.start_clean_up(&[]);
-    site.wait_until_upkeep_waits_for_a_lock();
+    wait_until("the event was passed over", || !site.events().contains(&passing.id));
     moving.commit().unwrap();
     let report = finish(child).expect(0).report();
-    assert_eq!(report["counts"]["deleted"], 1);
+    assert_eq!(report["counts"]["deleted"], 2);
     assert_eq!(site.events(), [other.id].into());
     assert_eq!(site.objects(), event.keys().into_iter().collect());
     assert_eq!(site.rows_of("assets").len(), 1);
@@ -251,10 +252,10 @@ fn a_deadlock_with_the_platform_hurts_neither_for_long() {
     let event = Event::ended(31).with_assets(1);
     site.fill(&Sample::of([event.clone(), Event::ended(31)]));
     let mut platform = site.platform();
-    platform.batch_execute(&format!("BEGIN; SELECT 1 FROM rooms WHERE id = '{}' FOR UPDATE", event.room)).unwrap();
+    platform.batch_execute(&format!("BEGIN; SELECT 1 FROM invites WHERE room = '{}' FOR UPDATE", event.room)).unwrap();
     let child = site.start_clean_up(&[]);
     site.wait_until_upkeep_waits_for_a_lock();
-    // Upkeep has the event and waits for the room; the platform has the room and wants the event.
+    // Upkeep has the event and waits for the invite; the platform has the invite and wants the event.
     let got = platform.batch_execute(&format!("SELECT 1 FROM events WHERE id = '{}' FOR UPDATE", event.id));
     platform.batch_execute("ROLLBACK").unwrap();
     let report = finish(child).expect(0).report();

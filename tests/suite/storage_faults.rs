@@ -27,7 +27,7 @@ fn assert_done(site: &Site, report: &serde_json::Value, objects: u64) {
 
 #[test]
 fn passing_trouble_passes() {
-    let faults: [(&str, fn(&Request) -> Fault); 6] = [
+    let faults: [(_, fn(&Request) -> _); 6] = [
         ("503", |_| Fault::Answer(503, "SlowDown")),
         ("500", |_| Fault::Answer(500, "InternalError")),
         ("502 of a proxy", |_| Fault::AnswerNothing(502)),
@@ -165,6 +165,10 @@ fn a_store_that_fails_from_the_nth_request_on_loses_nothing() {
         proxy.set(move |request| if request.number >= n { broken.clone() } else { Fault::None });
 
         let run = site.clean_up(&[]);
+        if (proxy.requests().len() as u64) < n {
+            // Both batches went in one request.
+            continue;
+        }
         let report = run.report();
         let expected = if matches!(fault, Fault::Answer(403, _)) { 78 } else { 69 };
         assert!([Some(3), Some(expected)].contains(&run.code), "{fault:?}: {run:?}");
