@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use upkeep_test_servers::fault_proxy::{Fault, FaultProxy, Request};
+use upkeep_test_servers::fault_proxy::{Fault, FaultProxy};
 
 use crate::site::{DatabaseKind, Event, Sample, Site, StorageKind, deletes_assets, is_trial};
 
