@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use upkeep_test_servers::fault_proxy::{Fault, FaultProxy, Request};
+use upkeep_test_servers::fault_proxy::{Fault, FaultProxy};
 
 use crate::site::{DatabaseKind, Event, Sample, Site, StorageKind, deletes_assets, is_trial};
 
@@ -27,20 +27,21 @@ fn assert_done(site: &Site, report: &serde_json::Value, objects: u64) {
 
 #[test]
 fn passing_trouble_passes() {
-    let faults: [(_, fn(&Request) -> _); 6] = [
-        ("503", |_| Fault::Answer(503, "SlowDown")),
-        ("500", |_| Fault::Answer(500, "InternalError")),
-        ("502 of a proxy", |_| Fault::AnswerNothing(502)),
-        ("reset", |_| Fault::Reset),
-        ("slow", |_| Fault::Delay(Duration::from_millis(700))),
-        ("lost answer", |_| Fault::LoseAnswer),
+    let faults = [
+        Fault::Answer(503, "SlowDown"),
+        Fault::Answer(500, "InternalError"),
+        Fault::AnswerNothing(502),
+        Fault::Reset,
+        Fault::Delay(Duration::from_millis(700)),
+        Fault::LoseAnswer,
     ];
-    for (name, fault) in faults {
+    for fault in faults {
+        let name = format!("{fault:?}");
         let (site, proxy, _) = site(DatabaseKind::Sqlite);
         let (mut trial, mut work) = (true, true);
         proxy.set(move |request| match is_trial(request) {
-            true if std::mem::take(&mut trial) => fault(request),
-            false if std::mem::take(&mut work) => fault(request),
+            true if std::mem::take(&mut trial) => fault.clone(),
+            false if std::mem::take(&mut work) => fault.clone(),
             _ => Fault::None,
         });
         let run = site.clean_up(&[]).expect(0);

@@ -24,7 +24,7 @@ const PREVIEWED_AT_ONCE: usize = 1_000;
 /// What the platform holds locked is tried again this often at the end, with a pause before each time.
 const LAST_TRIES: u32 = 3;
 const LAST_PAUSE: Duration = Duration::from_secs(1);
-/// When so many single rows are refused and not one batch has passed, the rows are not to blame.
+/// When so many single rows in a row are refused, the rows are not to blame: a whole table may be locked.
 const HOPELESS: u32 = 20;
 
 /// Whether rows are only counted, for a dry run, or removed. The same statements' conditions serve both.
@@ -137,7 +137,6 @@ pub fn clean_up<C: Cleanup>(context: &Context, cleanup: &mut C) -> anyhow::Resul
                 deletions,
                 pace: Pace::new(),
                 store_checked: false,
-                passed: false,
                 refused: 0,
                 waiting: BTreeMap::new(),
             };
@@ -210,7 +209,7 @@ struct Run<'a, C: Cleanup> {
     deletions: ObjectDeletions<'a>,
     pace: Pace,
     store_checked: bool,
-    passed: bool,
+    /// Single rows that were refused since the last batch that passed.
     refused: u32,
     /// Items to try again at the end, with the reason why they could not be removed so far.
     waiting: BTreeMap<Uuid, (C::Row, String)>,
@@ -292,7 +291,7 @@ impl<C: Cleanup> Run<'_, C> {
         let (removal, folders) = removed?;
         crash_point("committed");
         self.pace.took(due.len(), started.elapsed());
-        self.passed = true;
+        self.refused = 0;
         self.count(due.len(), &removal, &folders);
         let locked: BTreeSet<_> = removal.locked.iter().collect();
         for row in due.iter().filter(|row| locked.contains(&C::key(row))) {
@@ -319,10 +318,10 @@ impl<C: Cleanup> Run<'_, C> {
     /// Keeps a row that was refused on its own for another try at the end; gives up when all rows are.
     fn put_off(&mut self, row: &C::Row, reason: String) -> Result<(), Problem> {
         self.refused += 1;
-        if !self.passed && self.refused >= HOPELESS {
-            let all = format!("the database refused each of the first {HOPELESS} {}", C::ITEM.1);
+        if self.refused >= HOPELESS {
+            let all = format!("the database refused {HOPELESS} {} in a row", C::ITEM.1);
             return Err(Problem::new(Kind::Failed, format!("{all}; the last time it said: {reason}"))
-                .hint("none was deleted; remove the cause and run the job again"));
+                .hint("what was finished is safe; remove the cause and run the job again"));
         }
         self.waiting.insert(C::key(row), (row.clone(), reason));
         Ok(())

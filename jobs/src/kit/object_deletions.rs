@@ -99,7 +99,11 @@ impl<'a> ObjectDeletions<'a> {
         while let Ok(answer) = self.answers.try_recv() {
             self.take(answer);
         }
-        self.note(database)?;
+        match self.note(database) {
+            // Somebody has it locked: the next call notes it along with its own.
+            Err(DatabaseError::Rejected(reason)) => log::debug!("the outbox is not up to date yet: {reason}"),
+            noted => noted?,
+        }
         self.broken.take().map_or(Ok(()), Err)
     }
 
