@@ -4,4 +4,6 @@
 
 mod site;
 
+mod bad_input;
+mod command_line;
 mod event_cleanup;

@@ -1,10 +1,14 @@
 //! A platform to work on: a database with the platform's schema, object storage, a configuration that names both, and
 //! ways to fill it, to run upkeep on it and to see what is left.
 
+mod process;
 mod sample;
 mod sql;
+mod state;
+mod transcript;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -13,8 +17,10 @@ use tempfile::TempDir;
 use upkeep_test_servers::Postgres;
 use upkeep_test_servers::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
 
-pub(crate) use self::sample::{Event, Exception, Folder, Occurs, Sample};
+pub(crate) use self::process::{Running, bare, bound_by_permissions, run_bare, run_with_input, shell, wait_until};
+pub(crate) use self::sample::{Event, Exception, Occurs, Sample};
 pub(crate) use self::sql::Dialect;
+pub(crate) use self::transcript::WRONG_SECRET;
 
 /// Which database a site has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +44,7 @@ pub(crate) const EVERYWHERE: [(DatabaseKind, StorageKind); 4] = [
     (DatabaseKind::Sqlite, StorageKind::Directory),
 ];
 
-const BUCKET: &str = "controller";
+pub(crate) const BUCKET: &str = "controller";
 
 enum Database {
     Postgres(String),
@@ -57,6 +63,8 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
     /// `None` if a signal ended it.
     pub(crate) code: Option<i32>,
+    /// The signal that ended it.
+    pub(crate) signal: Option<i32>,
 }
 
 impl Run {
@@ -118,6 +126,16 @@ impl Site {
     /// Replaces a section of the configuration file.
     pub(crate) fn set(&mut self, section: &'static str, keys: &str) {
         self.settings.insert(section, keys.to_owned());
+        self.write_configuration();
+    }
+
+    /// Takes a section out of the configuration file.
+    pub(crate) fn unset(&mut self, section: &str) {
+        self.settings.remove(section);
+        self.write_configuration();
+    }
+
+    fn write_configuration(&self) {
         let sections = self.settings.iter().map(|(section, keys)| format!("[{section}]\n{keys}\n"));
         std::fs::write(self.configuration(), sections.collect::<String>()).unwrap();
     }
@@ -198,7 +216,9 @@ impl Site {
     /// Executes SQL as the platform.
     pub(crate) fn execute(&self, sql: &str) {
         match &self.database {
-            Database::Postgres(_) => self.platform().batch_execute(sql).unwrap_or_else(|error| panic!("{error}: {sql}")),
+            Database::Postgres(_) => {
+                self.platform().batch_execute(sql).unwrap_or_else(|error| panic!("{error}: {sql}"))
+            }
             Database::Sqlite(path) => {
                 let mut connection = diesel::SqliteConnection::establish(path.to_str().unwrap()).unwrap();
                 connection.batch_execute("PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000").unwrap();
@@ -299,9 +319,12 @@ impl Drop for Site {
 /// Waits for the end of a command.
 pub(crate) fn finish(child: Child) -> Run {
     let output = child.wait_with_output().unwrap();
-    Run {
+    let run = Run {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
         code: output.status.code(),
-    }
+        signal: output.status.signal(),
+    };
+    run.assert_no_secrets();
+    run
 }
