@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use clap::Subcommand;
 use upkeep_jobs::JOBS;
+use upkeep_jobs::platform::Stop;
 use upkeep_jobs::platform::database::{
     Access, Database, DatabaseError, check_generation, migrate, migration_state, require_migrated,
 };
-use upkeep_jobs::platform::Stop;
 
 use super::{Session, output};
 
@@ -20,7 +20,7 @@ pub(super) enum Command {
 }
 
 pub(super) fn run(session: &Session, command: &Command) -> anyhow::Result<()> {
-    let url = session.configuration()?.for_run(None).1.database;
+    let url = session.configuration()?.database;
     let stop = Stop::without_deadline();
     match command {
         Command::Migrate => {

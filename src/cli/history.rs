@@ -37,7 +37,7 @@ impl std::fmt::Debug for Arguments {
 }
 
 pub(super) fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
-    let url = session.configuration()?.for_run(None).1.database;
+    let url = session.configuration()?.database;
     let mut database = Database::new(url, "upkeep:history", Access::ReadOnly, Stop::without_deadline());
     require_migrated(&mut database)?;
     let job = arguments.job.map(AnyJob::name);

@@ -14,7 +14,6 @@
 //! A new key is one line in [`keys`] and its use in the section's module.
 
 mod database;
-mod endpoint;
 mod environment;
 mod file;
 mod keys;
@@ -30,14 +29,13 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
-use upkeep_jobs::kit::{Guard, Resources};
+use upkeep_jobs::kit::{Guard, Resources, StorageSettings};
 use upkeep_jobs::platform::Problem;
+use upkeep_jobs::platform::database::DatabaseUrl;
+use upkeep_jobs::platform::shared_folders::NextcloudSettings;
 
-pub(crate) use database::DatabaseUrl;
 pub(crate) use environment::Environment;
 pub(crate) use safety::Safety;
-pub(crate) use shared_folder::NextcloudSettings;
-pub(crate) use storage::{S3Settings, StorageSettings};
 
 /// Everything that is configured, checked as far as that is possible without connecting anywhere.
 #[derive(Debug, Clone)]
@@ -78,15 +76,13 @@ impl Config {
     pub(crate) fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
-}
 
-impl Config {
     /// What a run gets of it: the guards, with what this one run is allowed, and what jobs work on.
     pub(crate) fn for_run(self, allow_affected: Option<u64>) -> (Guard, Resources) {
         let Safety { deletion, max_affected_percent, max_affected_floor, .. } = self.safety;
         let guard = Guard { deletion, max_affected_percent, max_affected_floor, allow_affected };
         let resources =
-            Resources { database: upkeep_jobs::platform::database::DatabaseUrl::parse(secrecy::ExposeSecret::expose_secret(&self.database.to_url())).unwrap(), storage: match self.storage { StorageSettings::S3(s)=>upkeep_jobs::kit::StorageSettings::S3(upkeep_jobs::platform::storage::S3Settings{uri:s.uri,bucket:s.bucket,region:s.region,access_key:secrecy::ExposeSecret::expose_secret(&s.access_key).to_string(),secret_key:s.secret_key,force_path_style:s.force_path_style}), StorageSettings::Directory{path}=>upkeep_jobs::kit::StorageSettings::Directory(path)}, shared_folders: self.shared_folder.map(|n|upkeep_jobs::platform::shared_folders::NextcloudSettings::new(n.url,n.username,n.password)) };
+            Resources { database: self.database, storage: self.storage, shared_folders: self.shared_folder };
         (guard, resources)
     }
 }

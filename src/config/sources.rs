@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use upkeep_jobs::platform::{Kind, Problem};
+use upkeep_jobs::platform::{InvalidSetting, Kind, Problem};
 
 use super::environment::{ConfigurationFile, Environment, one_line, shown};
 use super::file;
@@ -171,6 +171,14 @@ impl Settings {
     pub(super) fn invalid(&self, key: Key, fault: impl std::fmt::Display) -> Problem {
         let origin = self.get(key).map_or(&Origin::Default, |setting| &setting.origin);
         invalid(origin.subject(key), fault)
+    }
+
+    /// A setting that its user found to be unusable, with the place where it was set.
+    pub(super) fn unusable(&self, setting: InvalidSetting) -> Problem {
+        match keys::ALL.iter().find(|key| key.to_string() == setting.key) {
+            Some(&key) => self.invalid(key, setting.fault).hint(setting.hint),
+            None => setting.into(),
+        }
     }
 }
 

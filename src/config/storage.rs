@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use upkeep_jobs::kit::StorageSettings;
 use upkeep_jobs::platform::Problem;
+use upkeep_jobs::platform::storage::S3Settings;
 
-use super::endpoint;
 use super::environment::{Environment, shown};
 use super::keys::{
     Key, STORAGE_ACCESS_KEY, STORAGE_BUCKET, STORAGE_FORCE_PATH_STYLE, STORAGE_KIND, STORAGE_PATH, STORAGE_REGION,
@@ -13,31 +13,6 @@ use super::keys::{
 };
 use super::sources::Settings;
 use super::value::Value;
-
-/// The object storage.
-#[derive(Debug, Clone)]
-pub(crate) enum StorageSettings {
-    /// A bucket of an S3 server.
-    S3(S3Settings),
-    /// A local directory.
-    Directory {
-        /// Absolute; it need not exist yet.
-        path: PathBuf,
-    },
-}
-
-/// What it takes to reach a bucket.
-#[derive(Debug, Clone)]
-pub(crate) struct S3Settings {
-    /// The server's base URL, `http` or `https`.
-    pub(crate) uri: String,
-    pub(crate) bucket: String,
-    pub(crate) region: String,
-    pub(crate) access_key: SecretString,
-    pub(crate) secret_key: SecretString,
-    /// Whether the bucket's name stands in the path (`true`) or in the host name.
-    pub(crate) force_path_style: bool,
-}
 
 const OF_S3: &[Key] =
     &[STORAGE_URI, STORAGE_BUCKET, STORAGE_REGION, STORAGE_ACCESS_KEY, STORAGE_SECRET_KEY, STORAGE_FORCE_PATH_STYLE];
@@ -58,44 +33,23 @@ pub(super) fn storage(settings: &mut Settings, environment: &Environment) -> Res
         }
         "directory" => {
             settings.retire(OF_S3, "not used by directory");
-            directory(settings, environment).map(|path| StorageSettings::Directory { path })
+            directory(settings, environment).map(StorageSettings::Directory)
         }
         other => Err(settings.invalid(STORAGE_KIND, format!(r#"must be "s3" or "directory", not {other:?}"#))),
     }
 }
 
 fn s3(settings: &Settings) -> Result<S3Settings, Problem> {
-    let uri = settings.text(STORAGE_URI)?;
-    endpoint::check(uri).map_err(|fault| settings.invalid(STORAGE_URI, fault))?;
-    let bucket = settings.text(STORAGE_BUCKET)?;
-    if bucket.starts_with('.') || !is_name(bucket) {
-        let fault = "is no name of a bucket: they have letters, digits, hyphens, underscores and dots only";
-        return Err(settings.invalid(STORAGE_BUCKET, fault));
-    }
-    let region = settings.text(STORAGE_REGION)?;
-    if !is_name(region) {
-        return Err(settings
-            .invalid(STORAGE_REGION, "is no name of a region")
-            .hint("most servers that are not Amazon's accept us-east-1, the default"));
-    }
-    for key in [STORAGE_ACCESS_KEY, STORAGE_SECRET_KEY] {
-        // The access key travels in a header, and neither ever has a line break but by accident.
-        if settings.text(key)?.contains(char::is_control) {
-            return Err(settings.invalid(key, "contains a line break or another control character; remove it"));
-        }
-    }
-    Ok(S3Settings {
-        uri: uri.to_owned(),
-        bucket: bucket.to_owned(),
-        region: region.to_owned(),
-        access_key: settings.secret(STORAGE_ACCESS_KEY)?,
+    let s3 = S3Settings {
+        uri: settings.text(STORAGE_URI)?.to_owned(),
+        bucket: settings.text(STORAGE_BUCKET)?.to_owned(),
+        region: settings.text(STORAGE_REGION)?.to_owned(),
+        access_key: settings.text(STORAGE_ACCESS_KEY)?.to_owned(),
         secret_key: settings.secret(STORAGE_SECRET_KEY)?,
         force_path_style: settings.switch(STORAGE_FORCE_PATH_STYLE)?,
-    })
-}
-
-fn is_name(text: &str) -> bool {
-    text.len() <= 255 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    s3.check().map_err(|invalid| settings.unusable(invalid))?;
+    Ok(s3)
 }
 
 fn directory(settings: &mut Settings, environment: &Environment) -> Result<PathBuf, Problem> {

@@ -138,8 +138,10 @@ impl Lease {
 }
 
 fn ask(connection: &mut Connection, document: &Document, owner: &Owner) -> QueryResult<Asked> {
-    let sql =
-        format!("SELECT run_id, owner, expires_at <= {} AS lapsed FROM upkeep_leases WHERE job = $1", connection.clock());
+    let sql = format!(
+        "SELECT run_id, owner, expires_at <= {} AS lapsed FROM upkeep_leases WHERE job = $1",
+        connection.clock()
+    );
     let holder: Option<Holder> =
         each!(&mut *connection, c => diesel::sql_query(&sql).bind::<Text, _>(document.job).get_result(c)).optional()?;
     let known: Option<Owner> = holder.as_ref().and_then(|holder| serde_json::from_value(holder.owner.0.clone()).ok());

@@ -34,8 +34,10 @@ impl Owner {
     /// process of that number and start time is there. Otherwise only the lease's expiry tells.
     pub(super) fn is_dead(&self) -> bool {
         let this = Self::this_process(&self.host);
-        let comparable =
-            self.boot.is_some() && self.boot == this.boot && self.namespace.is_some() && self.namespace == this.namespace;
+        let comparable = self.boot.is_some()
+            && self.boot == this.boot
+            && self.namespace.is_some()
+            && self.namespace == this.namespace;
         comparable && self.started.is_some() && start_time(self.pid) != self.started
     }
 }

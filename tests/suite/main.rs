@@ -6,4 +6,5 @@ mod site;
 
 mod bad_input;
 mod command_line;
+mod crashes;
 mod event_cleanup;

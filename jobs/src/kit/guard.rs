@@ -31,8 +31,11 @@ impl Guard {
         if self.deletion {
             return Ok(());
         }
-        Err(Problem::new(Kind::Refused, "deleting is switched off by `deletion = false` in [safety]; nothing was changed")
-            .hint("look at what would be deleted with --dry-run, then set `deletion = true`"))
+        Err(Problem::new(
+            Kind::Refused,
+            "deleting is switched off by `deletion = false` in [safety]; nothing was changed",
+        )
+        .hint("look at what would be deleted with --dry-run, then set `deletion = true`"))
     }
 
     /// Lets a change that something outside the platform causes touch `affected` of `total` rows, or refuses because

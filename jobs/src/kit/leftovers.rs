@@ -24,7 +24,11 @@ pub(super) fn drain(
     drain_folders(context, database, stores, folders_may_wait)
 }
 
-fn drain_objects(context: &Context, database: &mut Database, deletions: &mut ObjectDeletions<'_>) -> anyhow::Result<()> {
+fn drain_objects(
+    context: &Context,
+    database: &mut Database,
+    deletions: &mut ObjectDeletions<'_>,
+) -> anyhow::Result<()> {
     let mut elsewhere = BTreeMap::<String, u64>::new();
     let (mut after, mut found) = (0, 0);
     while let Some(entries) = next_page(context, database, Kind::Object, &mut after)? {

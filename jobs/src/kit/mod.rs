@@ -13,7 +13,7 @@ mod parameters;
 mod report;
 
 pub use cleanup::{Cleanup, Page, Preparation, Removal, Step, clean_up};
-pub use context::{Context, Resources, Stores, StorageSettings};
+pub use context::{Context, Resources, StorageSettings, Stores};
 pub use crash::crash_point;
 pub use guard::Guard;
 pub use job::{AnyJob, Job};

@@ -186,7 +186,7 @@ mod tests {
             ("null", "null"),
             ("0", "0"),
             ("[30]", "a list"),
-            ("18446744073709551616", "18446744073709552000.0"),
+            ("18446744073709551616", "1.8446744073709552e+19"),
         ] {
             let error = read(&format!("{{\"days\": {value}}}")).unwrap_err();
             assert_eq!(error, format!("parameter days: expected a whole number of at least 1, not {shown}"));

@@ -51,7 +51,8 @@ impl Parameters {
             .and_then(TimeDelta::try_days)
             .and_then(|retention| now.checked_sub_signed(retention))
             .ok_or_else(|| {
-                let what = format!("parameter days_since_last_occurrence: {days} days ago is before the calendar begins");
+                let what =
+                    format!("parameter days_since_last_occurrence: {days} days ago is before the calendar begins");
                 Problem::new(Kind::Usage, what).hint("choose a number of days that lies in the past of this platform")
             })
     }

@@ -130,7 +130,8 @@ fn own_rooms(connection: &mut Connection, events: &Ids, step: Step) -> QueryResu
             "SELECT id FROM rooms WHERE id IN (SELECT room FROM events WHERE id {}) ORDER BY id FOR UPDATE",
             connection.is_among_ids(1)
         );
-        let _locked: Vec<Id> = each!(&mut *connection, c => diesel::sql_query(&lock).bind::<SqlIds, _>(events).load(c))?;
+        let _locked: Vec<Id> =
+            each!(&mut *connection, c => diesel::sql_query(&lock).bind::<SqlIds, _>(events).load(c))?;
     }
     let sql = format!(
         "SELECT DISTINCT e.room AS id FROM events e WHERE e.id {among} AND NOT EXISTS \

@@ -19,10 +19,7 @@ pub(super) const REQUIRES: [Requirement; 3] = [
         columns: &["event_id", "starts_at", "starts_at_tz", "ends_at", "duration_secs"],
     },
     Requirement { table: "event_recurrences", columns: &["event_id", "recurrence_pattern"] },
-    Requirement {
-        table: "event_exceptions",
-        columns: &["event_id", "exception_date", "kind", "starts_at", "ends_at"],
-    },
+    Requirement { table: "event_exceptions", columns: &["event_id", "exception_date", "kind", "starts_at", "ends_at"] },
 ];
 
 /// The dates of one event.

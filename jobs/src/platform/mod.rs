@@ -1,6 +1,8 @@
 //! What jobs work on: database, object storage, shared folders. Nothing in here knows what a job is.
 
+mod endpoint;
 mod problem;
+mod setting;
 mod stop;
 
 pub mod database;
@@ -8,4 +10,5 @@ pub mod shared_folders;
 pub mod storage;
 
 pub use problem::{Kind, Problem};
+pub use setting::InvalidSetting;
 pub use stop::{Stop, StopReason};

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-
 use super::problem::{Kind, Problem};
 
 /// Why a run has to end early.

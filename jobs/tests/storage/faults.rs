@@ -32,10 +32,10 @@ fn settings_that_cannot_work_are_refused_without_connecting() {
         change(&mut settings);
         assert_problem(S3::new(settings, Stop::without_deadline()), Kind::Configuration, words);
     };
-    refuse(|s| s.uri = "s3.example.org".to_owned(), &["uri"]);
-    refuse(|s| s.uri = "ftp://s3.example.org".to_owned(), &["uri", "neither http nor https"]);
-    refuse(|s| s.uri = "https://me:upkeep-test-secret@s3.example.org".to_owned(), &["user name or a password"]);
-    refuse(|s| s.uri = "https://s3.example.org/?a=b".to_owned(), &["query"]);
+    refuse(|s| s.uri = "s3.example.org".to_owned(), &["storage.uri"]);
+    refuse(|s| s.uri = "ftp://s3.example.org".to_owned(), &["storage.uri", "must start with https:// or http://"]);
+    refuse(|s| s.uri = "https://me:upkeep-test-secret@s3.example.org".to_owned(), &["user name or password"]);
+    refuse(|s| s.uri = "https://s3.example.org/?a=b".to_owned(), &["storage.uri", "?"]);
     refuse(|s| s.bucket = "ab".to_owned(), &["\"ab\"", "3 to 63"]);
     refuse(|s| s.bucket = "a/../b".to_owned(), &["bucket"]);
     refuse(|s| s.bucket = "-bucket".to_owned(), &["bucket"]);

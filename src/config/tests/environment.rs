@@ -108,7 +108,7 @@ fn the_state_directory_is_systemds_else_xdgs_else_in_the_home() {
     assert_eq!(sqlite(&variables(&machine, &[xdg, home])), machine.path("xdg/upkeep/upkeep.db"));
     assert_eq!(sqlite(&variables(&machine, &[home])), machine.path("home/.local/state/upkeep/upkeep.db"));
     let config = Config::load(None, &variables(&machine, &[systemd])).unwrap();
-    assert!(matches!(config.storage, StorageSettings::Directory { path } if path == machine.path("state/objects")));
+    assert!(matches!(config.storage, StorageSettings::Directory(path) if path == machine.path("state/objects")));
 }
 
 #[test]

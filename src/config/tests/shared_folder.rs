@@ -36,9 +36,9 @@ fn wrong_values_are_refused() {
         ("'nextcloud'", "'dropbox'", "must be \"nextcloud\", not \"dropbox\""),
         ("https://", "ftp://", "must start with https:// or http://"),
         ("https://", "https://meet:hunter2@", "contains a user name or password"),
-        ("'meet'", "'../meet'", "is no user name"),
-        ("'meet'", "'..'", "is no user name"),
-        ("'meet'", "'meet:x'", "is no user name"),
+        ("'meet'", "'../meet'", "is no Nextcloud user id"),
+        ("'meet'", "'..'", "is no Nextcloud user id"),
+        ("'meet'", "'meet:x'", "is no Nextcloud user id"),
         ("'meet'", "' '", "is empty"),
         ("'hunter2'", "''", "is empty"),
     ] {

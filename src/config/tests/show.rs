@@ -39,7 +39,7 @@ fn every_origin() {
         url = 'postgres://upkeep:hunter2@db.example.org:5432/opentalk?sslmode=verify-full&sslrootcert=/etc/ssl/db.pem'
         [storage]
         kind = 's3'
-        path = '/srv/objects'
+        path = '/srv/\\objects'
         uri = 'https://s3.example.org'
         bucket = 'controller'
         access_key = 'hunter2'
@@ -47,7 +47,7 @@ fn every_origin() {
         [shared_folder]
         provider = 'nextcloud'
         url = 'https://cloud.example.org/'
-        username = '\"meet\"\\'
+        username = '\"meet\"'
         [safety]
         max_affected_floor = 0x10
         room_minimum_age = 3600
@@ -64,7 +64,7 @@ fn every_origin() {
 
     [storage]
     kind = "s3"                         # ~~/work/upkeep.toml
-    path = "/srv/objects"               # ~~/work/upkeep.toml; not used by s3
+    path = "/srv/\\objects"             # ~~/work/upkeep.toml; not used by s3
     uri = "https://s3.example.org"      # ~~/work/upkeep.toml
     bucket = "controller"               # ~~/work/upkeep.toml
     region = "us-east-1"                # default
@@ -75,7 +75,7 @@ fn every_origin() {
     [shared_folder]
     provider = "nextcloud"              # ~~/work/upkeep.toml
     url = "https://cloud.example.org/"  # ~~/work/upkeep.toml
-    username = "\"meet\"\\"             # ~~/work/upkeep.toml
+    username = "\"meet\""               # ~~/work/upkeep.toml
     password = "***"                    # credential shared_folder.password
 
     [safety]

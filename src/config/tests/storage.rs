@@ -1,7 +1,8 @@
 use secrecy::ExposeSecret;
+use upkeep_jobs::kit::StorageSettings;
+use upkeep_jobs::platform::storage::S3Settings;
 
 use super::{Machine, load, refusal};
-use crate::config::{S3Settings, StorageSettings};
 
 const S3: &str = "[storage]
 kind = 's3'
@@ -14,7 +15,7 @@ secret_key = 'hunter2'
 fn s3(contents: &str) -> S3Settings {
     match load(contents).storage {
         StorageSettings::S3(s3) => s3,
-        StorageSettings::Directory { .. } => panic!("not S3"),
+        StorageSettings::Directory(_) => panic!("not S3"),
     }
 }
 
@@ -22,7 +23,7 @@ fn s3(contents: &str) -> S3Settings {
 fn s3_takes_its_defaults_for_region_and_addressing() {
     let s3 = s3(S3);
     assert_eq!((&*s3.uri, &*s3.bucket, &*s3.region), ("https://s3.example.org", "controller", "us-east-1"));
-    assert_eq!((s3.access_key.expose_secret(), s3.secret_key.expose_secret()), ("id", "hunter2"));
+    assert_eq!((&*s3.access_key, s3.secret_key.expose_secret()), ("id", "hunter2"));
     assert!(s3.force_path_style);
 }
 
@@ -61,7 +62,7 @@ fn keys_of_s3_without_a_kind_are_refused() {
 #[test]
 fn an_explicit_kind_makes_the_other_kinds_keys_idle() {
     let config = load(&S3.replace("'s3'", "'directory'"));
-    assert!(matches!(config.storage, StorageSettings::Directory { .. }));
+    assert!(matches!(config.storage, StorageSettings::Directory(_)));
     let config = load(&format!("{S3}path = '/srv/objects'"));
     assert!(matches!(config.storage, StorageSettings::S3(_)));
 }
@@ -79,11 +80,11 @@ fn a_directory_is_absolute_afterwards() {
         [("", "home/.local/state/upkeep/objects"), ("path = 'a/b'", "work/a/b"), ("path = './a'", "work/./a")]
     {
         let config = machine.load(format!("[storage]\n{text}"), &[]).unwrap();
-        let StorageSettings::Directory { path: loaded } = config.storage else { panic!("not a directory") };
+        let StorageSettings::Directory(loaded) = config.storage else { panic!("not a directory") };
         assert_eq!(loaded, machine.path(path));
     }
     let config = machine.load("[storage]\npath = '/srv/öbjects'", &[]).unwrap();
-    assert!(matches!(config.storage, StorageSettings::Directory { path } if path.to_str() == Some("/srv/öbjects")));
+    assert!(matches!(config.storage, StorageSettings::Directory(path) if path.to_str() == Some("/srv/öbjects")));
     assert!(machine.refusal("[storage]\npath = '~/objects'", &[]).contains("starts with ~, which only shells expand"));
 }
 
@@ -116,16 +117,17 @@ fn endpoints_that_are_no_base_urls_are_refused_without_repeating_them() {
 
 #[test]
 fn names_that_would_change_the_request_are_refused() {
-    for (key, wrong) in [
-        ("bucket = 'controller'", "bucket = 'a/b'"),
-        ("bucket = 'controller'", "bucket = '..'"),
-        ("bucket = 'controller'", "bucket = 'a?b'"),
-        ("bucket = 'controller'", "bucket = 'bücket'"),
-        ("bucket = 'controller'", "bucket = 'b'\nregion = 'eu central'"),
-        ("secret_key = 'hunter2'", "secret_key = \"hunter2\\nhunter2\""),
-        ("access_key = 'id'", "access_key = \"hunter2\\r\""),
+    for (name, right, wrong) in [
+        ("bucket", "bucket = 'controller'", "bucket = 'a/b'"),
+        ("bucket", "bucket = 'controller'", "bucket = '..'"),
+        ("bucket", "bucket = 'controller'", "bucket = 'a?b'"),
+        ("bucket", "bucket = 'controller'", "bucket = 'bücket'"),
+        ("region", "bucket = 'controller'", "bucket = 'controller'\nregion = 'eu central'"),
+        ("secret_key", "secret_key = 'hunter2'", "secret_key = \"hunter2\\nhunter2\""),
+        ("access_key", "access_key = 'id'", "access_key = \"hunter2\\r\""),
     ] {
-        let told = refusal(&S3.replace(key, wrong));
+        let told = refusal(&S3.replace(right, wrong));
+        assert!(told.starts_with(&format!("storage.{name} (~~/work/upkeep.toml, line ")), "{told}");
         assert!(!told.contains("hunter2"), "{told}");
     }
 }

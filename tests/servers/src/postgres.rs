@@ -123,6 +123,17 @@ impl Postgres {
     /// The name of a new copy of the database `template`, to which nobody may be connected.
     pub fn copy_of(&self, template: &str) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.copy(template, &name);
+        name
+    }
+
+    /// Makes `name` a copy of the database `template`, whatever it was before.
+    pub fn restore(&self, name: &str, template: &str) {
+        self.drop_database(name);
+        self.copy(template, name);
+    }
+
+    fn copy(&self, template: &str, name: &str) {
         let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");
         let deadline = Instant::now() + Duration::from_secs(20);
         // Another copy of the same template may be under way.
@@ -130,7 +141,6 @@ impl Postgres {
             assert!(Instant::now() < deadline, "{error:?}");
             std::thread::sleep(Duration::from_millis(50));
         }
-        name
     }
 
     /// Drops a database, cutting off whoever is connected.

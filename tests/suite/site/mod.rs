@@ -11,13 +11,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 
 use diesel::connection::{Connection, SimpleConnection};
 use tempfile::TempDir;
 use upkeep_test_servers::Postgres;
 use upkeep_test_servers::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
 
-pub(crate) use self::process::{Running, bare, bound_by_permissions, run_bare, run_with_input, shell, wait_until};
+pub(crate) use self::process::{
+    Running, bare, bound_by_permissions, deletes_assets, run_bare, run_with_input, shell, wait_until,
+};
 pub(crate) use self::sample::{Event, Exception, Occurs, Sample};
 pub(crate) use self::sql::Dialect;
 pub(crate) use self::transcript::WRONG_SECRET;
@@ -86,6 +89,8 @@ pub(crate) struct Site {
     database: Database,
     storage: Storage,
     settings: BTreeMap<&'static str, String>,
+    /// The platform's own session, opened once: each costs a password check.
+    platform: Mutex<Option<postgres::Client>>,
 }
 
 impl Site {
@@ -107,7 +112,7 @@ impl Site {
             StorageKind::S3 => Storage::S3(S3Server::start().with_bucket(BUCKET)),
             StorageKind::Directory => Storage::Directory(directory.path().join("objects")),
         };
-        let mut site = Self { directory, database, storage, settings: BTreeMap::new() };
+        let mut site = Self { directory, database, storage, settings: BTreeMap::new(), platform: Mutex::default() };
         let url = match &site.database {
             Database::Postgres(name) => Postgres::shared().url(name),
             Database::Sqlite(path) => format!("sqlite:{}", path.display()),
@@ -186,6 +191,10 @@ impl Site {
         Postgres::shared().client(self.database_name())
     }
 
+    fn in_platform<T>(&self, work: impl FnOnce(&mut postgres::Client) -> T) -> T {
+        work(self.platform.lock().unwrap().get_or_insert_with(|| self.platform()))
+    }
+
     /// A command that can be changed before it is started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_upkeep"));
@@ -217,7 +226,7 @@ impl Site {
     pub(crate) fn execute(&self, sql: &str) {
         match &self.database {
             Database::Postgres(_) => {
-                self.platform().batch_execute(sql).unwrap_or_else(|error| panic!("{error}: {sql}"))
+                self.in_platform(|session| session.batch_execute(sql)).unwrap_or_else(|error| panic!("{error}: {sql}"))
             }
             Database::Sqlite(path) => {
                 let mut connection = diesel::SqliteConnection::establish(path.to_str().unwrap()).unwrap();
@@ -225,6 +234,19 @@ impl Site {
                 connection.batch_execute(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
             }
         }
+    }
+
+    /// Remembers the database as it is, for [`Site::restore`].
+    pub(crate) fn freeze(&self) -> String {
+        drop(self.platform.lock().unwrap().take());
+        Postgres::shared().copy_of(self.database_name())
+    }
+
+    /// Brings back the database as it was when frozen, and exactly these objects.
+    pub(crate) fn restore(&self, frozen: &str, objects: &[String]) {
+        drop(self.platform.lock().unwrap().take());
+        Postgres::shared().restore(self.database_name(), frozen);
+        self.s3().bucket(BUCKET).reset(objects);
     }
 
     /// Inserts rows and stores their objects.
@@ -302,7 +324,10 @@ impl Site {
     /// The single text column of a query.
     pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
         match &self.database {
-            Database::Postgres(_) => self.platform().query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect(),
+            Database::Postgres(_) => {
+                let rows = self.in_platform(|session| session.query(sql, &[])).unwrap();
+                rows.iter().map(|row| row.get(0)).collect()
+            }
             Database::Sqlite(path) => sql::sqlite_texts(path, sql),
         }
     }

@@ -37,9 +37,10 @@ impl Trouble {
     /// the loop gives up when those fail all alike.
     pub(super) fn of(error: Error) -> Self {
         match error {
-            Error::DatabaseError(DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection, info) => {
-                Trouble::Lost(info.message().to_owned())
-            }
+            Error::DatabaseError(
+                DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection,
+                info,
+            ) => Trouble::Lost(info.message().to_owned()),
             Error::DatabaseError(_, info) if server_went_away(info.message()) => {
                 Trouble::Lost(info.message().to_owned())
             }

@@ -61,8 +61,7 @@ fn columns(connection: &mut Connection, tables: &Texts) -> QueryResult<BTreeMap<
 
 fn lacking_privileges(connection: &mut Connection, tables: &Texts) -> QueryResult<Vec<String>> {
     let Connection::Postgres(c) = connection else { return Ok(Vec::new()) };
-    let privileges: Vec<Privileges> =
-        diesel::sql_query(POSTGRES_PRIVILEGES).bind::<SqlTexts, _>(tables).load(c)?;
+    let privileges: Vec<Privileges> = diesel::sql_query(POSTGRES_PRIVILEGES).bind::<SqlTexts, _>(tables).load(c)?;
     Ok(privileges.into_iter().filter(|table| !table.sufficient).map(|table| table.relation).collect())
 }
 
@@ -78,9 +77,7 @@ pub fn check_generation(database: &mut Database, required: &[Requirement]) -> Re
         match found.get(*table) {
             None => missing.push(format!("table {table}")),
             Some(there) => {
-                missing.extend(
-                    columns.iter().filter(|c| !there.contains(**c)).map(|c| format!("column {table}.{c}")),
-                );
+                missing.extend(columns.iter().filter(|c| !there.contains(**c)).map(|c| format!("column {table}.{c}")));
             }
         }
     }

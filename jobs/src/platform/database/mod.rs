@@ -18,12 +18,12 @@ use std::time::Duration;
 use diesel::QueryResult;
 use diesel::connection::SimpleConnection;
 
-use self::error::Trouble;
 pub use self::error::DatabaseError;
+use self::error::Trouble;
 pub use self::generation::{Requirement, check_generation};
 pub use self::migrations::{MigrationState, migrate, migration_state, require_migrated};
 pub use self::types::{Ids, Instant, Json, SqlIds, SqlInstant, SqlJson, SqlTexts, SqlUuid, Texts, Uid};
-pub use self::url::DatabaseUrl;
+pub use self::url::{DatabaseUrl, PostgresUrl};
 use super::problem::{Kind, Problem};
 use super::stop::Stop;
 
@@ -233,8 +233,8 @@ impl Database {
 
     fn connect(&self) -> Result<Connection, Problem> {
         match &self.url {
-            DatabaseUrl::Postgres(address) => {
-                postgres::connect(address, &self.client, &self.stop).map(Connection::Postgres)
+            DatabaseUrl::Postgres(url) => {
+                postgres::connect(&url.text, &self.client, &self.stop).map(Connection::Postgres)
             }
             DatabaseUrl::Sqlite(path) => sqlite::open(path, self.access).map(Connection::Sqlite),
         }

@@ -13,6 +13,7 @@ use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
+use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{CancelToken, Config};
 
@@ -26,11 +27,9 @@ pub(super) type PostgresConnection = AsyncConnectionWrapper<AsyncPgConnection, D
 
 /// The settings are local to the transaction, so that they hold behind a transaction-mode pooler, too. Selections read
 /// without locks and may take a while; a transaction that writes holds locks that the live platform may want.
-pub(super) const BEGIN_READING: &str =
-    "BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = '300s'; SET LOCAL lock_timeout = '1s'; \
+pub(super) const BEGIN_READING: &str = "BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = '300s'; SET LOCAL lock_timeout = '1s'; \
      SET LOCAL idle_in_transaction_session_timeout = '30s'";
-pub(super) const BEGIN_WRITING: &str =
-    "BEGIN; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '1s'; \
+pub(super) const BEGIN_WRITING: &str = "BEGIN; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '1s'; \
      SET LOCAL idle_in_transaction_session_timeout = '30s'";
 
 /// Longer than any statement may take at the server: beyond it the network is dead, not the statement slow.
@@ -90,19 +89,15 @@ thread_local! {
 }
 
 pub(super) fn connect(address: &SecretString, client: &str, stop: &Stop) -> Result<PostgresConnection, Problem> {
-    let (address, tls) = tls::from_address(address.expose_secret())?;
-    let mut config: Config = address.parse().map_err(|error: tokio_postgres::Error| {
-        // The error names the option or part that is wrong, never its value.
-        Problem::new(Kind::Configuration, "the PostgreSQL address is malformed").because(error)
-    })?;
-    tls.configure(&mut config);
+    let (mut config, tls) = tls::from_address(address.expose_secret())?;
     config.application_name(client);
     config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT));
     config.keepalives_idle(Duration::from_secs(10)).keepalives_interval(Duration::from_secs(5)).keepalives_retries(3);
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        Problem::new(Kind::Failed, "cannot start the database driver").because(error)
-    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::new(Kind::Failed, "cannot start the database driver").because(error))?;
     let opened = runtime.block_on(async {
         tokio::select! {
             biased;
@@ -135,12 +130,7 @@ pub(super) fn connect(address: &SecretString, client: &str, stop: &Stop) -> Resu
 
 /// Sorts a failed connection: what a correct configuration would cure (exit 78) from what time may cure (exit 69).
 fn cannot_connect(config: &Config, error: tokio_postgres::Error) -> Problem {
-    let host = config.get_hosts().iter().map(|host| match host {
-        tokio_postgres::config::Host::Tcp(name) => name.clone(),
-        tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
-    });
-    let port = config.get_ports().first().copied().unwrap_or(5432);
-    let place = format!("PostgreSQL at {}:{port}", host.collect::<Vec<_>>().join(","));
+    let place = format!("PostgreSQL at {}", places(config).join(" or "));
     let user = config.get_user().unwrap_or("the operating system's user").to_owned();
     let database = config.get_dbname().unwrap_or(&user).to_owned();
     let wrong = |what: String| Problem::new(Kind::Configuration, what);
@@ -167,6 +157,18 @@ fn cannot_connect(config: &Config, error: tokio_postgres::Error) -> Problem {
             .hint("check that the server runs and that host and port in [database] url are right"),
     };
     problem.because(error)
+}
+
+/// The addresses that are tried, each with the port that the driver takes for it.
+fn places(config: &Config) -> Vec<String> {
+    let ports = config.get_ports();
+    let port_of = |index| ports.get(index).or(ports.first()).copied().unwrap_or(5432);
+    let place = |(index, host): (usize, &Host)| match host {
+        Host::Tcp(name) if name.contains(':') => format!("[{name}]:{}", port_of(index)),
+        Host::Tcp(name) => format!("{name}:{}", port_of(index)),
+        Host::Unix(directory) => directory.join(format!(".s.PGSQL.{}", port_of(index))).display().to_string(),
+    };
+    config.get_hosts().iter().enumerate().map(place).collect()
 }
 
 #[derive(QueryableByName)]
@@ -215,6 +217,12 @@ pub(super) fn was_committed(connection: &mut Connection, transaction: &str) -> R
 }
 
 fn unsure() -> Problem {
-    Problem::new(Kind::Unreachable, "the connection broke during a commit and the server does not say what became of it")
-        .hint("run the job again: it finishes whatever is left, only this run's count may lack one batch")
+    Problem::new(
+        Kind::Unreachable,
+        "the connection broke during a commit and the server does not say what became of it",
+    )
+    .hint("run the job again: it finishes whatever is left, only this run's count may lack one batch")
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,8 @@ use std::path::Path;
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::{QueryResult, SqliteConnection};
 
-use super::Access;
 use super::super::problem::{Kind, Problem};
+use super::Access;
 use super::error::{DatabaseError, Trouble};
 
 pub(super) const BEGIN_READING: &str = "BEGIN DEFERRED";
@@ -51,7 +51,9 @@ pub(super) fn truncate_log(connection: &mut SqliteConnection) -> Result<(), Data
     let done: QueryResult<()> = connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)");
     match done.map_err(Trouble::of) {
         Ok(()) => Ok(()),
-        Err(Trouble::Lost(words) | Trouble::Constraint(words) | Trouble::Rejected(words)) => Err(DatabaseError::Rejected(words)),
+        Err(Trouble::Lost(words) | Trouble::Constraint(words) | Trouble::Rejected(words)) => {
+            Err(DatabaseError::Rejected(words))
+        }
         Err(Trouble::Fatal(problem)) => Err(DatabaseError::Problem(problem)),
     }
 }

@@ -12,12 +12,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::task::AbortHandle;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{CancelToken, Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
-use url::Url;
 
 use super::super::problem::{Kind, Problem};
+use super::url::{Parameter, parameters, split_query};
 
 /// How the connection is secured.
 pub(super) struct Tls {
@@ -25,31 +25,31 @@ pub(super) struct Tls {
     connector: Option<MakeRustlsConnect>,
 }
 
-impl Tls {
-    pub(super) fn configure(&self, config: &mut Config) {
-        config.ssl_mode(self.mode);
-    }
-}
-
-/// Takes the TLS options out of the address, which the driver underneath does not know, and prepares what they ask
-/// for.
-pub(super) fn from_address(address: &str) -> Result<(String, Tls), Problem> {
-    let mut url = Url::parse(address)
-        .map_err(|error| Problem::new(Kind::Configuration, format!("the PostgreSQL address is malformed ({error})")))?;
+/// Reads an address that [`DatabaseUrl::parse`](super::DatabaseUrl::parse) has accepted, and prepares what its TLS
+/// options ask for, which the driver underneath does not know. All else in it reaches the driver as it is written.
+pub(super) fn from_address(address: &str) -> Result<(Config, Tls), Problem> {
+    let (before, query) = split_query(address);
     let (mut mode, mut roots, mut others) = (String::from("prefer"), None, Vec::new());
-    for (name, value) in url.query_pairs() {
-        match name.as_ref() {
-            "sslmode" => mode = value.into_owned(),
-            "sslrootcert" => roots = Some(value.into_owned()),
-            name if name.starts_with("ssl") => return Err(unsupported(&format!("{name} in the PostgreSQL address"))),
-            _ => others.push((name.into_owned(), value.into_owned())),
+    for text in parameters(query) {
+        match Parameter::read(text) {
+            Some(Parameter { name, value, .. }) if name == "sslmode" => mode = value.into_owned(),
+            Some(Parameter { name, value, .. }) if name == "sslrootcert" => roots = Some(value.into_owned()),
+            Some(Parameter { name, .. }) if name.starts_with("ssl") => {
+                return Err(unsupported(&format!("{name} in the PostgreSQL address")));
+            }
+            _ => others.push(text),
         }
     }
-    url.set_query(None);
-    if !others.is_empty() {
-        url.query_pairs_mut().extend_pairs(others);
-    }
-    Ok((url.into(), Tls::new(&mode, roots.as_deref())?))
+    let rest = format!("{before}?{}", others.join("&"));
+    let mut config: Config = rest.parse().map_err(|error: tokio_postgres::Error| {
+        // The error names the option or part that is wrong, never its value.
+        Problem::new(Kind::Configuration, "the PostgreSQL address is malformed").because(error)
+    })?;
+    // Like libpq: the server offers no TLS on a socket, where there is no network either.
+    let sockets_only = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
+    let tls = Tls::new(if sockets_only { "disable" } else { &mode }, roots.as_deref())?;
+    config.ssl_mode(tls.mode);
+    Ok((config, tls))
 }
 
 impl Tls {
@@ -136,9 +136,7 @@ pub(super) async fn open(config: &Config, tls: &Tls) -> Result<(Client, AbortHan
 }
 
 /// The connection's own task ends with the connection, whose users then hear that it is closed.
-fn drive(
-    connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
-) -> AbortHandle {
+fn drive(connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static) -> AbortHandle {
     let task = tokio::spawn(async {
         if let Err(error) = connection.await {
             log::debug!("the database connection ended: {error}");
@@ -237,3 +235,6 @@ impl ServerCertVerifier for AuthorityOnly {
         self.0.supported_verify_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,11 @@ use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgValue};
+use diesel::query_builder::QueryId;
 use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types::SqlType;
 use diesel::sql_types::{Array, BigInt, Binary, Jsonb, Text, Timestamptz};
 use diesel::sqlite::Sqlite;
-use diesel::query_builder::QueryId;
-use diesel::sql_types::SqlType;
 use uuid::Uuid;
 
 /// `uuid`; a BLOB of 16 bytes in SQLite.

@@ -42,7 +42,7 @@ impl SharedFolders {
     /// # Errors
     /// A [`Problem`] of kind [`Configuration`](super::Kind::Configuration) when the URL or the user name cannot work.
     pub fn nextcloud(settings: NextcloudSettings) -> anyhow::Result<Self> {
-        let provider = Nextcloud::new(settings)?;
+        let provider = Nextcloud::new(settings).map_err(Problem::from)?;
         Ok(Self { location: provider.location(), provider: Some(Arc::new(provider)) })
     }
 

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use ureq::http::header::HeaderName;
-use url::Url;
 
 use super::requests::{Answer, Failure, Requests};
 use super::{SharedFolder, ocs};
-use crate::platform::{Kind, Problem, Stop};
+use crate::platform::{InvalidSetting, Stop, endpoint};
 
 /// All but the characters that RFC 3986, section 2.3, lets nobody interpret.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -40,6 +41,26 @@ impl NextcloudSettings {
             request_timeout: Duration::from_secs(30),
         }
     }
+
+    /// Finds out whether the settings can work, as far as that is possible without connecting.
+    ///
+    /// # Errors
+    /// The first setting that cannot.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
+        base(&self.url)?;
+        // It becomes a segment of the path below which folders are deleted, and the part before the colon of basic
+        // authentication.
+        let username = self.username.trim();
+        let misfit = |c: char| matches!(c, '/' | '\\' | ':') || c.is_control();
+        if matches!(username, "" | "." | "..") || self.username.contains(misfit) {
+            return Err(InvalidSetting {
+                key: "shared_folder.username",
+                fault: "is no Nextcloud user id".to_owned(),
+                hint: "it must not be empty, `.` or `..`, or contain a slash, backslash, colon or control character",
+            });
+        }
+        Ok(())
+    }
 }
 
 /// The three requests that remove a folder.
@@ -59,15 +80,12 @@ pub(super) struct Nextcloud {
 }
 
 impl Nextcloud {
-    pub(super) fn new(settings: NextcloudSettings) -> Result<Self, Problem> {
+    pub(super) fn new(settings: NextcloudSettings) -> Result<Self, InvalidSetting> {
+        settings.check()?;
         let base = base(&settings.url)?;
         let username = settings.username;
-        let misfit = |c: char| matches!(c, '/' | '\\' | ':') || c.is_control();
-        if username.trim().is_empty() || matches!(username.trim(), "." | "..") || username.contains(misfit) {
-            return Err(Problem::new(Kind::Configuration, "shared_folder.username is not a Nextcloud user id")
-                .hint("it must not be empty, `.` or `..`, or contain a slash, backslash, colon or control character"));
-        }
-        let credentials = base64(format!("{username}:{}", settings.password.expose_secret()).as_bytes());
+        // RFC 7617
+        let credentials = STANDARD.encode(format!("{username}:{}", settings.password.expose_secret()));
         let authorization = SecretString::from(format!("Basic {credentials}"));
         let requests = Requests::new(authorization, settings.connect_timeout, settings.request_timeout);
         Ok(Self { base, username, requests })
@@ -148,29 +166,16 @@ impl Nextcloud {
     }
 }
 
-/// The installation's address without the final slash. The given text is not shown: it may hold a password.
-fn base(text: &str) -> Result<String, Problem> {
-    let problem = |why: &str| {
-        Problem::new(Kind::Configuration, format!("shared_folder.url cannot be used: {why}"))
-            .hint("give the address of the Nextcloud installation, such as https://cloud.example.org/")
+/// The installation's address in its one form, without the final slash.
+fn base(text: &str) -> Result<String, InvalidSetting> {
+    let invalid = |fault: String| InvalidSetting {
+        key: "shared_folder.url",
+        fault,
+        hint: "give the address of the Nextcloud installation, such as https://cloud.example.org/",
     };
-    let text = text.trim();
-    let url = Url::parse(text).map_err(|error| problem(&error.to_string()))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(problem("it must begin with https:// or http://"));
-    }
-    // The parser forgives `https:host` and `https:///host`, in which a person would not see the host.
-    if !text.split_once("://").is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_alphanumeric() || c == '[')) {
-        return Err(problem("it must name a host after https:// or http://"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(problem("it must not contain credentials; shared_folder.username and .password are for these"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(problem("it must not have a query (?) or fragment (#)"));
-    }
+    let url = endpoint::parse(text).map_err(|fault| invalid(fault.to_owned()))?;
     let base = url.as_str().trim_end_matches('/').to_owned();
-    ureq::http::Uri::try_from(&base).map_err(|error| problem(&error.to_string()))?;
+    ureq::http::Uri::try_from(&base).map_err(|error| invalid(format!("is no URL that can be requested: {error}")))?;
     Ok(base)
 }
 
@@ -227,32 +232,5 @@ fn refused(status: u16, redirect_to: Option<&str>, message: &str) -> Failure {
     match status {
         300..=399 | 401 | 429 | 502..=504 => Failure::Provider(reason),
         _ => Failure::Own(reason),
-    }
-}
-
-/// RFC 4648, section 4, which RFC 7617 prescribes for the credentials.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let letter = ALPHABET[(bits >> (18 - 6 * place) & 63) as usize];
-            text.push(if place <= chunk.len() { char::from(letter) } else { '=' });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::base64;
-
-    #[test]
-    fn base64_as_in_the_standard() {
-        let vectors = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| base64(text.as_bytes()));
-        assert_eq!(vectors, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"]);
-        assert_eq!(base64("m\u{fc}:\u{1f600}?>".as_bytes()), "bcO8OvCfmIA/Pg==");
     }
 }

@@ -16,15 +16,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
 
 use self::connection::Connection;
 use self::listing::Listing;
 use super::{ACCESS_CHECK_KEY, Deletion, Object, ReadObjects, WriteObjects};
-use crate::platform::{Kind, Problem, Stop};
+use crate::platform::{InvalidSetting, Problem, Stop, endpoint};
 
-/// Which bucket, and how to get at it.
-#[derive(Debug, Clone)]
+/// Which bucket, and how to get at it. `Debug` leaves the key pair out.
+#[derive(Clone)]
 pub struct S3Settings {
     /// The endpoint, `http://…` or `https://…`.
     pub uri: String,
@@ -38,6 +37,62 @@ pub struct S3Settings {
     pub secret_key: SecretString,
     /// Whether the bucket goes into the path (`https://host/bucket/key`) instead of the host name.
     pub force_path_style: bool,
+}
+
+impl fmt::Debug for S3Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { uri, bucket, region, access_key: _, secret_key: _, force_path_style } = self;
+        f.debug_struct("S3Settings")
+            .field("uri", uri)
+            .field("bucket", bucket)
+            .field("region", region)
+            .field("force_path_style", force_path_style)
+            .finish_non_exhaustive()
+    }
+}
+
+impl S3Settings {
+    /// Finds out whether the settings can work, as far as that is possible without connecting.
+    ///
+    /// # Errors
+    /// The first setting that cannot.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
+        let Self { uri, bucket, region, access_key, secret_key, force_path_style: _ } = self;
+        let invalid = |key, fault: String, hint| Err(InvalidSetting { key, fault, hint });
+        if let Err(fault) = endpoint::parse(uri) {
+            let hint = "set uri to the store's endpoint alone, for example https://s3.example.org";
+            return invalid("storage.uri", fault.to_owned(), hint);
+        }
+        // Amazon's rules for names, without its ban on capitals and underscores, which other stores allow:
+        // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+        let is_end = |end: Option<char>| end.is_some_and(|end| end.is_ascii_alphanumeric());
+        let is_name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+        let ends = [bucket.chars().next(), bucket.chars().last()];
+        if !(3..=63).contains(&bucket.len()) || !is_name(bucket) || !ends.into_iter().all(is_end) {
+            let fault = format!(
+                "is {bucket:?}, which is no name of a bucket: they have 3 to 63 letters, digits, dots, hyphens and \
+                 underscores and begin and end with a letter or a digit"
+            );
+            return invalid("storage.bucket", fault, "set bucket to the name of the platform's bucket");
+        }
+        if region.is_empty() || !is_name(region) {
+            let fault = format!("is {region:?}, which is no name of a region");
+            return invalid(
+                "storage.region",
+                fault,
+                "most servers that are not Amazon's accept us-east-1, the default",
+            );
+        }
+        for (key, value) in [("storage.access_key", &**access_key), ("storage.secret_key", secret_key.expose_secret())]
+        {
+            // The access key travels in a header, and neither ever has a line break but by accident.
+            if value.is_empty() || value.contains(char::is_control) {
+                let fault = "is empty, or contains a line break or another control character";
+                return invalid(key, fault.to_owned(), "set access_key and secret_key to the platform's key pair");
+            }
+        }
+        Ok(())
+    }
 }
 
 /// How often and how long one request is tried.
@@ -86,10 +141,10 @@ impl S3 {
     /// The bucket that `settings` describe; every call on it ends when `stop` says so.
     ///
     /// # Errors
-    /// A [`Problem`] of kind [`Kind::Configuration`] for settings that cannot work.
+    /// A [`Problem`] of kind [`Configuration`](crate::platform::Kind::Configuration) for settings that cannot work.
     pub fn new(settings: S3Settings, stop: Stop) -> anyhow::Result<Self> {
+        settings.check().map_err(Problem::from)?;
         let settings = S3Settings { uri: settings.uri.trim_end_matches('/').to_owned(), ..settings };
-        validate(&settings)?;
         let location = format!("s3 bucket {} at {}", settings.bucket, settings.uri);
         Ok(Self { location, settings, retries: RetryPolicy::default(), stop, connection: OnceLock::new() })
     }
@@ -152,48 +207,4 @@ impl WriteObjects for S3 {
         }
         Ok(())
     }
-}
-
-fn validate(settings: &S3Settings) -> Result<(), Problem> {
-    let wrong = |what: &str, value: &str, why: &str, hint: &str| {
-        let message = format!("the storage's {what} {value:?} cannot be used: {why}");
-        Err(Problem::new(Kind::Configuration, message).hint(hint))
-    };
-    let S3Settings { uri, bucket, region, access_key, secret_key, force_path_style: _ } = settings;
-    let example = "set uri to the store's endpoint alone, for example https://s3.example.org";
-    match Url::parse(uri) {
-        Err(error) => return wrong("uri", uri, &error.to_string(), example),
-        // Such an address may hold a password, so it is not repeated.
-        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-            return wrong("uri", "…@…", "it contains a user name or a password", example);
-        }
-        Ok(url) if !matches!(url.scheme(), "http" | "https") => {
-            return wrong("uri", uri, "it is neither http nor https", example);
-        }
-        Ok(url) if url.query().is_some() || url.fragment().is_some() => {
-            return wrong("uri", uri, "it has a query or a fragment", example);
-        }
-        Ok(_) => {}
-    }
-    // Amazon's rules for names, without its ban on capitals and underscores, which other stores allow:
-    // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-    let alphanumeric = |end: Option<char>| end.is_some_and(|end| end.is_ascii_alphanumeric());
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if !(3..=63).contains(&bucket.len())
-        || !bucket.chars().all(allowed)
-        || !alphanumeric(bucket.chars().next())
-        || !alphanumeric(bucket.chars().last())
-    {
-        let why = "a bucket's name has 3 to 63 letters, digits, dots, hyphens and underscores and \
-                   begins and ends with a letter or a digit";
-        return wrong("bucket", bucket, why, "set bucket to the name of the platform's bucket");
-    }
-    if region.is_empty() || !region.chars().all(|c| c.is_ascii_graphic()) {
-        return wrong("region", region, "it is no region's name", "a store without regions accepts us-east-1");
-    }
-    if access_key.is_empty() || secret_key.expose_secret().is_empty() {
-        let message = "the storage's access_key or secret_key is empty";
-        return Err(Problem::new(Kind::Configuration, message).hint("set both to the platform's key pair"));
-    }
-    Ok(())
 }

@@ -1,0 +1,167 @@
+//! The crash suite: upkeep dies at every named point and at random moments, then runs once more, and must have left
+//! the platform as if it had never been interrupted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use crate::site::{DatabaseKind, Event, Run, Sample, Site, StorageKind, finish};
+
+/// SIGKILLs at random moments.
+const KILLS: u32 = 220;
+/// They are shared out among so many platforms at once.
+const AT_ONCE: u32 = 2;
+/// Every place where the program can be made to die, and how often it is passed at least in a run of [`sample`].
+const CRASH_POINTS: [(&str, u32); 7] = [
+    ("leased", 1),
+    ("prepared", 2),
+    ("before-commit", 2),
+    ("committed", 2),
+    ("objects-deleted", 1),
+    ("objects-confirmed", 1),
+    ("done", 1),
+];
+
+type Rows = BTreeMap<String, BTreeSet<String>>;
+
+/// A platform, how it begins, and how it has to end.
+struct Trial {
+    site: Site,
+    frozen: String,
+    objects_before: Vec<String>,
+    rows_after: Rows,
+    objects_after: BTreeSet<String>,
+    /// How long an uninterrupted run took.
+    takes: Duration,
+}
+
+impl Trial {
+    fn new() -> Self {
+        let site = Site::new(DatabaseKind::Postgres, StorageKind::S3);
+        let sample = Sample::of(
+            (0..500_usize)
+                .map(|n| Event::ended(31).with_assets(n % 3))
+                .chain((0..40).map(|_| Event::ended(3).with_assets(1))),
+        );
+        site.fill(&sample);
+        let objects_before: Vec<_> = sample.objects().into_keys().collect();
+        let frozen = site.freeze();
+        let started = Instant::now();
+        let run = site.clean_up(&[]).expect(0);
+        let takes = started.elapsed();
+        assert_eq!(run.report()["counts"]["deleted"], 500);
+        let (rows_after, objects_after) = (site.rows(), site.objects());
+        assert_eq!((rows_after["events"].len(), objects_after.len()), (40, 40));
+        Self { site, frozen, objects_before, rows_after, objects_after, takes }
+    }
+
+    fn begin(&self) {
+        self.site.restore(&self.frozen, &self.objects_before);
+    }
+
+    /// One clean run, then everything must be as after an uninterrupted one.
+    fn finish(&self, how: &str) {
+        let run = self.site.clean_up(&[]);
+        assert_eq!(run.code, Some(0), "{how}: {run:#?}");
+        assert_eq!(self.site.rows(), self.rows_after, "{how}");
+        assert_eq!(self.site.objects(), self.objects_after, "{how}");
+        assert_eq!(self.site.outbox(), BTreeSet::new(), "{how}");
+        assert_eq!(self.site.rows_of("upkeep_leases"), BTreeSet::new(), "{how}");
+        let states = self.site.texts("SELECT coalesce(outcome, 'no end') FROM upkeep_runs ORDER BY started_at DESC");
+        assert_eq!(states[0], "succeeded", "{how}");
+        assert!(states[1..].iter().all(|state| state == "died" || state == "succeeded"), "{how}: {states:?}");
+    }
+
+    /// What must hold at any instant: an object whose row is gone has an entry in the outbox.
+    fn assert_nothing_is_lost(&self, how: &str) {
+        let assets: BTreeSet<_> = self.site.texts("SELECT 'assets/' || id FROM assets").into_iter().collect();
+        let outbox: BTreeSet<_> = self.site.texts("SELECT target FROM upkeep_pending_deletions").into_iter().collect();
+        let objects = self.site.objects();
+        let lost: Vec<_> = objects.iter().filter(|key| !assets.contains(*key) && !outbox.contains(*key)).collect();
+        assert!(lost.is_empty(), "{how}: {lost:?}");
+        let early: Vec<_> = assets.iter().filter(|key| !objects.contains(*key)).collect();
+        assert!(early.is_empty(), "{how}: objects deleted before their rows: {early:?}");
+    }
+}
+
+#[test]
+fn dying_at_every_named_point_leaves_what_the_next_run_finishes() {
+    assert_eq!(named_in_the_source(), CRASH_POINTS.iter().map(|(name, _)| (*name).to_owned()).collect());
+    let trial = Trial::new();
+    for (name, times) in CRASH_POINTS {
+        for time in 1..=times {
+            let place = format!("{name}:{time}");
+            trial.begin();
+            let mut command = trial.site.command(&["jobs", "execute", "event-cleanup"]);
+            let run: Run = finish(command.env("UPKEEP_CRASH_AT", &place).spawn().unwrap());
+            assert_eq!(run.code, None, "it did not die at {place}: {run:#?}");
+            trial.assert_nothing_is_lost(&place);
+            trial.finish(&place);
+        }
+    }
+}
+
+/// The names in all calls of `crash_point`.
+fn named_in_the_source() -> BTreeSet<String> {
+    fn search(folder: &Path, names: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                search(&entry.path(), names);
+                continue;
+            }
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            names.extend(text.split("crash_point(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut names = BTreeSet::new();
+    search(&root.join("src"), &mut names);
+    search(&root.join("jobs/src"), &mut names);
+    names
+}
+
+#[test]
+fn sigkill_at_random_moments_leaves_what_the_next_run_finishes() {
+    let [early, amid, late, with_outbox] = [const { AtomicU32::new(0) }; 4];
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                let trial = Trial::new();
+                for _ in 0..KILLS / AT_ONCE {
+                    trial.begin();
+                    // Connecting takes the first part of a run; most moments should lie in the rest.
+                    let delay = trial.takes.mul_f64(chance().sqrt() * 1.1);
+                    let how = format!("SIGKILL after {delay:?}");
+                    let mut child = trial.site.command(&["jobs", "execute", "event-cleanup"]).spawn().unwrap();
+                    std::thread::sleep(delay);
+                    child.kill().unwrap();
+                    child.wait().unwrap();
+                    trial.assert_nothing_is_lost(&how);
+                    let counted = match trial.site.rows_of("events").len() {
+                        540 => &early,
+                        40 => &late,
+                        _ => &amid,
+                    };
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    with_outbox.fetch_add(u32::from(!trial.site.outbox().is_empty()), Ordering::Relaxed);
+                    trial.finish(&how);
+                }
+            });
+        }
+    });
+    let [early, amid, late, with_outbox] = [early, amid, late, with_outbox].map(AtomicU32::into_inner);
+    println!(
+        "{KILLS} SIGKILLs: {early} before the first commit, {amid} between commits, {late} after the last; \
+         {with_outbox} left entries in the outbox"
+    );
+    assert_eq!(early + amid + late, KILLS);
+    assert!(amid > 0 && with_outbox > 0, "the kills came too early or too late to show anything");
+}
+
+/// A number between 0 and 1.
+fn chance() -> f64 {
+    f64::from(u32::from_ne_bytes(Uuid::new_v4().as_bytes()[..4].try_into().unwrap())) / f64::from(u32::MAX)
+}
