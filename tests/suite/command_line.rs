@@ -4,6 +4,7 @@ mod busy;
 mod configuration;
 mod database;
 mod event_cleanup;
+mod failures;
 mod help;
 mod self_check;
 mod stopping;

@@ -2,6 +2,8 @@
 //!
 //! Start reading at [`site`], which is what every test works on: a platform with its database and its storage.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot set up ends it")]
+
 mod site;
 
 mod bad_input;

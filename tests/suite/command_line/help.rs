@@ -56,9 +56,54 @@ fn the_version_is_that_of_the_package() {
 
 #[test]
 fn jobs_are_listed_and_described() {
-    assert_snapshot!(run_bare(&["jobs", "list"]).transcript(), @"");
-    assert_snapshot!(run_bare(&["jobs", "describe", "self-check"]).transcript(), @"");
-    assert_snapshot!(run_bare(&["jobs", "describe", "event-cleanup"]).transcript(), @"");
+    assert_snapshot!(run_bare(&["jobs", "list"]).transcript(), @"
+    exit code 0
+    --- stdout
+    self-check     A simple self-check of the job execution system
+    event-cleanup  A job for cleaning up events that ended at minimum a defined duration ago
+    ");
+    assert_snapshot!(run_bare(&["jobs", "describe", "self-check"]).transcript(), @"
+    exit code 0
+    --- stdout
+    self-check
+      A simple self-check of the job execution system
+
+    Removes
+      Nothing.
+
+    Keeps
+      Everything; neither configuration nor database is needed.
+
+    Parameters
+      none
+    ");
+    assert_snapshot!(run_bare(&["jobs", "describe", "event-cleanup"]).transcript(), @"
+    exit code 0
+    --- stdout
+    event-cleanup
+      A job for cleaning up events that ended at minimum a defined duration ago
+
+    Removes
+      Events whose end, or the end of the last occurrence of their series, is long
+      enough ago, whoever created them. With each event go its dates, recurrence,
+      exceptions, invitations, favourites, training parameters and shared folder,
+      and its room with module resources, SIP configuration, streaming targets,
+      guest invites and assets, the stored objects included.
+
+    Keeps
+      Events without dates; series without an end; series whose rule or time zone
+      cannot be read (with a warning); rooms that another event uses; users, groups
+      and tariffs.
+
+    Parameters
+      days_since_last_occurrence: a whole number of at least 1 [default: 30]
+          Days since the end of the event, or of the last occurrence of a series:
+          events that ended at least so long ago are deleted. A day is 24 hours.
+      fail_on_shared_folder_deletion_error: true or false [default: false]
+          Whether an event is kept, and the job fails, when its shared folder cannot
+          be removed. Otherwise the event is deleted with a warning, and later runs
+          try again to remove the folder.
+    ");
     for job in JOBS {
         let described = run_bare(&["jobs", "describe", job.name()]).expect(0).stdout;
         assert!(described.lines().all(|line| line.chars().count() <= 80), "{described}");
@@ -67,8 +112,19 @@ fn jobs_are_listed_and_described() {
 
 #[test]
 fn default_parameters_are_pretty_json() {
-    assert_snapshot!(run_bare(&["jobs", "default-parameters", "self-check"]).transcript(), @"");
-    assert_snapshot!(run_bare(&["jobs", "default-parameters", "event-cleanup"]).transcript(), @"");
+    assert_snapshot!(run_bare(&["jobs", "default-parameters", "self-check"]).transcript(), @"
+    exit code 0
+    --- stdout
+    {}
+    ");
+    assert_snapshot!(run_bare(&["jobs", "default-parameters", "event-cleanup"]).transcript(), @r#"
+    exit code 0
+    --- stdout
+    {
+      "days_since_last_occurrence": 30,
+      "fail_on_shared_folder_deletion_error": false
+    }
+    "#);
     for job in JOBS {
         let defaults = run_bare(&["jobs", "default-parameters", job.name()]).expect(0).stdout;
         let parsed: serde_json::Value = serde_json::from_str(&defaults).unwrap();

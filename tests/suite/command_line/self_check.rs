@@ -47,26 +47,62 @@ fn quiet_leaves_warnings_and_errors() {
 #[test]
 fn rust_log_overrides() {
     let run = finish(bare(&EXECUTE).env("RUST_LOG", "error").spawn().unwrap()).expect(0);
-    assert_eq!(run.stdout, "");
+    assert_eq!(run.stdout, "[ERROR] Test output in ERROR level\n");
     let mut command = bare(&[&EXECUTE[..], &["--hide-duration"]].concat());
     let run = finish(command.env("RUST_LOG", "trace").spawn().unwrap()).expect(0);
     assert_eq!(run.stdout, LINES);
     let run = finish(bare(&EXECUTE).env("RUST_LOG", "no such level").spawn().unwrap()).expect(0);
-    assert_snapshot!(run.stderr, @"");
+    assert!(run.stdout.contains("[INFO ] Job finished successfully"), "a mistake does not silence the log: {run:#?}");
+    assert_eq!(run.stderr, "");
 }
 
 #[test]
 fn as_json_the_report_is_on_standard_output_and_the_log_on_standard_error() {
     let run = run_bare(&[&EXECUTE[..], &["--output", "json", "--hide-duration"]].concat()).expect(0);
     assert_eq!(run.stderr, LINES);
-    assert_snapshot!(run.transcript().split("--- stderr").next().unwrap(), @"");
+    assert_snapshot!(run.transcript().split("--- stderr").next().unwrap(), @r#"
+    exit code 0
+    --- stdout
+    {
+      "schema": 1,
+      "job": "self-check",
+      "run_id": "[uuid]",
+      "host": "[host]",
+      "version": "0.1.0",
+      "dry_run": false,
+      "started_at": "[instant]",
+      "finished_at": "[instant]",
+      "duration_ms": [n],
+      "now": "[instant]",
+      "parameters": {},
+      "outcome": "succeeded",
+      "exit_code": 0,
+      "error": null,
+      "counts": {
+        "examined": 0,
+        "matched": 0,
+        "deleted": 0,
+        "updated": 0,
+        "skipped": 0,
+        "failed": 0
+      },
+      "rows": {},
+      "objects_deleted": 0,
+      "bytes_freed": 0,
+      "shared_folders_deleted": 0,
+      "warnings": [],
+      "warnings_total": 0,
+      "failures": [],
+      "backlog": 0
+    }
+    "#);
     let report = run.report();
     let fields: Vec<_> = report.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(fields, FIELDS);
 }
 
 /// All there are, in alphabetical order; scripts rely on each of them.
-const FIELDS: [&str; 22] = [
+const FIELDS: [&str; 23] = [
     "backlog",
     "bytes_freed",
     "counts",
@@ -89,4 +125,5 @@ const FIELDS: [&str; 22] = [
     "started_at",
     "version",
     "warnings",
+    "warnings_total",
 ];

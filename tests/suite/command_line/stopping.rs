@@ -5,7 +5,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use upkeep_test_servers::fault_proxy::{Fault, FaultProxy};
 
-use crate::site::{BUCKET, DatabaseKind, Event, Running, Sample, Site, StorageKind, bare, wait_until};
+use crate::site::{BUCKET, DatabaseKind, Event, Running, Sample, Site, StorageKind, bare, deletes_assets, wait_until};
 
 const EXECUTE: [&str; 3] = ["jobs", "execute", "event-cleanup"];
 
@@ -33,11 +33,37 @@ fn in_the_middle_of_a_statement_that_waits() {
         wait_for_lock(&site);
         let run = run.ends_soon_after(signal).expect(code);
         if signal == "INT" {
-            assert_snapshot!(run.transcript_at(&site), @"");
+            assert_snapshot!(run.transcript_at(&site), @"
+            exit code 130
+            --- stdout
+            [INFO ] Starting job execution
+            [INFO ] Loading parameters
+            [INFO ] Looking for events that ended at or before [instant]
+            [INFO ]
+            [ERROR] stopped by SIGINT
+            [ERROR] Job failed
+            [INFO ] Duration: [duration]
+            --- stderr
+            error: stopped by SIGINT
+            hint: what is done is safe; run the job again to go on
+            ");
         }
     }
     let run = site.upkeep(&[&EXECUTE[..], &["--timeout", "1"]].concat());
-    assert_snapshot!(run.transcript_at(&site), @"");
+    assert_snapshot!(run.transcript_at(&site), @"
+    exit code 124
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Looking for events that ended at or before [instant]
+    [INFO ]
+    [ERROR] timed out after 1s
+    [ERROR] Job failed
+    [INFO ] Duration: [duration]
+    --- stderr
+    error: timed out after 1s
+    hint: what is done is safe; run the job again to go on, perhaps with a longer --timeout
+    ");
     transaction.rollback().unwrap();
     assert_eq!(site.state(), before);
     assert_eq!(site.texts("SELECT job FROM upkeep_leases"), [""; 0]);
@@ -56,9 +82,64 @@ fn while_the_embedded_database_is_locked() {
         run.ends_soon_after(signal).expect(code);
     }
     site.upkeep(&[&EXECUTE[..], &["--timeout", "500ms"]].concat()).expect(124);
+    assert_snapshot!(site.upkeep(&EXECUTE).transcript_at(&site), @"
+    exit code 69
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ]
+    [ERROR] cannot take the lease of event-cleanup in sqlite:[site]/upkeep.db: database is locked
+    [ERROR] Job failed
+    [INFO ] Duration: [duration]
+    --- stderr
+    error: cannot take the lease of event-cleanup in sqlite:[site]/upkeep.db: database is locked
+    hint: another session, such as a backup, keeps the database locked; run the job again when it is done
+    ");
     drop(held);
     assert_eq!(site.state(), before);
     site.upkeep(&EXECUTE).expect(0);
+}
+
+#[test]
+fn while_the_embedded_database_is_locked_and_the_store_is_slow() {
+    let mut site = filled(DatabaseKind::Sqlite, StorageKind::S3);
+    let proxy = FaultProxy::in_front_of_bucket(site.s3(), BUCKET);
+    site.set_storage_uri(&proxy.uri());
+    proxy.set(|_| Fault::Delay(Duration::from_secs(60)));
+    let run = Running::start(site.command(&EXECUTE));
+    wait_until("the store is asked", || !proxy.requests().is_empty());
+    let held = site.hold_write_lock();
+    assert_snapshot!(run.ends_soon_after("TERM").expect(143).transcript_at(&site), @"
+    exit code 143
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Looking for events that ended at or before [instant]
+    [WARN ] The run could not be entered into the history: timed out after 1200ms
+    [INFO ]
+    [ERROR] stopped by SIGTERM
+    [ERROR] Job failed
+    [INFO ] Duration: [duration]
+    --- stderr
+    error: stopped by SIGTERM
+    hint: what is done is safe; run the job again to go on
+    ");
+    drop(held);
+    proxy.clear();
+    // The lease could not be given back, but its holder is seen to be gone.
+    assert_snapshot!(site.upkeep(&EXECUTE).expect(0).transcript_at(&site), @"
+    exit code 0
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [WARN ] Took over from run [uuid], which ended without saying so
+    [INFO ] Looking for events that ended at or before [instant]
+    [INFO ] Deleted 1 event of 1 due
+    [INFO ] Deleted 2 stored objects (3 bytes)
+    [INFO ]
+    [INFO ] Job finished successfully
+    [INFO ] Duration: [duration]
+    ");
 }
 
 #[test]
@@ -68,7 +149,7 @@ fn while_the_store_is_slow() {
     site.set_storage_uri(&proxy.uri());
     // First slow from the first request on, before anything is deleted; then only when rows are gone already.
     for begun in [false, true] {
-        proxy.set(move |request| match !begun || request.is_delete_objects() {
+        proxy.set(move |request| match !begun || deletes_assets(request) {
             true => Fault::Delay(Duration::from_secs(60)),
             false => Fault::None,
         });
@@ -76,11 +157,26 @@ fn while_the_store_is_slow() {
             proxy.forget_requests();
             let run = Running::start(site.command(&EXECUTE));
             wait_until("the store is asked", || {
-                proxy.requests().iter().any(|request| !begun || request.is_delete_objects())
+                proxy.requests().iter().any(|request| !begun || deletes_assets(request))
             });
             let run = run.ends_soon_after(signal).expect(code);
             if begun && signal == "INT" {
-                assert_snapshot!(run.transcript_at(&site), @"");
+                assert_snapshot!(run.transcript_at(&site), @"
+                exit code 130
+                --- stdout
+                [INFO ] Starting job execution
+                [INFO ] Loading parameters
+                [INFO ] Looking for events that ended at or before [instant]
+                [INFO ] Deleted 1 event of 1 due
+                [WARN ] Left for a later run: 2 stored objects or shared folders whose rows are gone
+                [INFO ]
+                [ERROR] stopped by SIGINT
+                [ERROR] Job failed
+                [INFO ] Duration: [duration]
+                --- stderr
+                error: stopped by SIGINT
+                hint: what is done is safe; run the job again to go on
+                ");
             }
         }
         assert_eq!(site.objects().len(), 2);
@@ -105,7 +201,19 @@ fn while_a_database_does_not_answer() {
         run.ends_soon_after(signal).expect(code);
         drop(connection);
     }
-    assert_snapshot!(site.upkeep(&[&EXECUTE[..], &["--timeout", "1"]].concat()).transcript_at(&site), @"");
+    assert_snapshot!(site.upkeep(&[&EXECUTE[..], &["--timeout", "1"]].concat()).transcript_at(&site), @"
+    exit code 124
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ]
+    [ERROR] timed out after 1s
+    [ERROR] Job failed
+    [INFO ] Duration: [duration]
+    --- stderr
+    error: timed out after 1s
+    hint: what is done is safe; run the job again to go on, perhaps with a longer --timeout
+    ");
 }
 
 #[test]

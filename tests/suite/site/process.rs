@@ -119,3 +119,8 @@ pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// Whether a request deletes objects of the platform, beyond finding out whether that is allowed.
+pub(crate) fn deletes_assets(request: &upkeep_test_servers::fault_proxy::Request) -> bool {
+    request.is_delete_objects() && !request.mentions(".upkeep-access-check")
+}

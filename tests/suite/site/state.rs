@@ -18,17 +18,10 @@ impl Site {
     /// left out.
     pub(crate) fn state(&self) -> State {
         let mut rows = match &self.database {
-            // One session for all tables: this is asked often.
             Database::Postgres(_) => {
-                let mut session = self.platform();
                 let tables =
                     "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
-                let tables: Vec<String> = session.query(tables, &[]).unwrap().iter().map(|row| row.get(0)).collect();
-                let rows = |table: String| {
-                    let rows = session.query(&format!("SELECT t::text FROM {table} t"), &[]).unwrap();
-                    (table, rows.iter().map(|row| row.get(0)).collect())
-                };
-                tables.into_iter().map(rows).collect()
+                self.texts(tables).into_iter().map(|table| (table.clone(), self.rows_of(&table))).collect()
             }
             Database::Sqlite(path) if !path.exists() => BTreeMap::new(),
             Database::Sqlite(_) => {
