@@ -1,6 +1,7 @@
 //! `upkeep jobs execute`
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -73,21 +74,29 @@ pub(super) fn run(session: &Session, arguments: Arguments) -> ExitCode {
 }
 
 fn read_parameters(given: &str) -> Result<Value, Problem> {
-    let cannot_read = |what: &str, error: std::io::Error| {
-        Problem::new(Kind::Usage, format!("cannot read the parameters from {what}")).because(error)
+    let (source, text) = match given.strip_prefix('@') {
+        Some(path) => (format!("the file {path:?}"), File::open(path).and_then(read_all)),
+        None if given == "-" => ("standard input".to_owned(), read_all(io::stdin())),
+        None => return parse_parameters(given),
     };
-    match given.strip_prefix('@') {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| cannot_read(path, error))?;
-            parse_parameters(&text)
-        }
-        None if given == "-" => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map_err(|error| cannot_read("standard input", error))?;
-            parse_parameters(&text)
-        }
-        None => parse_parameters(given),
+    let text = text.map_err(|error| {
+        Problem::new(Kind::Usage, format!("cannot read the parameters from {source}"))
+            .because(error)
+            .hint("--parameters takes a JSON object, @FILE for the contents of a file, or - for standard input")
+    })?;
+    parse_parameters(&text)
+}
+
+/// Many times more than any parameters need, so that the wrong file does not fill the memory.
+const LARGEST: usize = 1 << 20;
+
+fn read_all(from: impl Read) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    from.take(LARGEST as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > LARGEST {
+        return Err(io::Error::other("more than 1 MiB, so these cannot be parameters"));
     }
+    String::from_utf8(bytes).map_err(|error| io::Error::other(format!("not UTF-8 ({})", error.utf8_error())))
 }
 
 /// Plain seconds, or what humantime reads.
@@ -96,7 +105,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     let duration = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => humantime::parse_duration(text)
-            .map_err(|error| format!("{error}; write seconds, or a duration like `90s` or `1h 30m`"))?,
+            .map_err(|_| "write whole seconds, or a length of time like `90s` or `1h 30m`")?,
     };
     if duration.is_zero() {
         return Err("the time limit must be longer than nothing".into());

@@ -15,20 +15,20 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use upkeep_jobs::JOBS;
 use upkeep_jobs::kit::AnyJob;
 use upkeep_jobs::platform::Problem;
 
 use crate::config::{Config, Environment};
-use crate::run::{ErrorParts, LogTo, Verbosity, init_logging, kind_of};
+use crate::run::{ErrorParts, LogTo, Verbosity, init_logging, kind_of, may_colour};
 
 const EXIT_STATUS: &str = "\
 Exit status:
     0  done; also when there was nothing to do
     1  failed
     2  wrong usage: flags, job type, parameters
-    3  finished, but some items failed; they are listed, and running again is safe
+    3  finished, but some items failed (listed); running again is safe
     4  refused by a guard; nothing was changed
    69  database, storage or provider not reachable after retries
    75  another run of this job is under way
@@ -102,7 +102,12 @@ impl Session {
 
 /// Reads the command line, does what it says, and returns the exit code.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let colour = may_colour(&std::io::stdout()) && may_colour(&std::io::stderr());
+    let command = Cli::command().color(if colour { ColorChoice::Auto } else { ColorChoice::Never });
+    let cli = match Cli::from_arg_matches(&command.get_matches()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     let verbosity = match (cli.quiet, cli.verbose) {
         (true, _) => Verbosity::Quiet,
         (_, true) => Verbosity::Verbose,

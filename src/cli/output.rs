@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::Context as _;
 
-use crate::run::{ErrorParts, may_colour};
+use crate::run::{ErrorParts, may_colour, on_one_line};
 
 /// Writes `text` to standard output.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
@@ -31,7 +31,7 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// Says on standard error what went wrong, why, and what to do.
 pub(super) fn complain(error: &ErrorParts) {
     let mut err = io::stderr().lock();
-    for line in error.lines() {
+    for line in error.lines().map(|line| on_one_line(&line)) {
         let line = match line.split_once(": ") {
             Some((label, text)) if may_colour(&io::stderr()) => format!("\x1b[1m{label}:\x1b[0m {text}"),
             _ => line,

@@ -18,7 +18,7 @@ pub(super) fn end(document: &Document, show_duration: bool) {
         Some(Outcome::Succeeded) => log::info!("Job finished successfully"),
         Some(Outcome::Skipped) => log::info!("Job skipped, as another run of it is under way"),
         Some(Outcome::Incomplete) => {
-            log::error!("Job finished, but {} items failed; running it again is safe", document.report.counts.failed);
+            log::error!("Job finished, failures: {}; running it again is safe", document.report.counts.failed);
         }
         _ => log::error!("Job failed"),
     }

@@ -9,7 +9,7 @@ use diesel::sql_types::Text;
 use diesel::{OptionalExtension, QueryResult, QueryableByName, RunQueryDsl};
 use upkeep_jobs::each;
 use upkeep_jobs::platform::database::{
-    Access, Connection, Database, DatabaseUrl, Json, SqlJson, SqlUuid, Uid, require_migrated,
+    Access, Connection, Database, DatabaseError, DatabaseUrl, Json, SqlJson, SqlUuid, Uid, require_migrated,
 };
 use upkeep_jobs::platform::{Kind, Problem, Stop, StopReason};
 use uuid::Uuid;
@@ -87,7 +87,8 @@ impl Lease {
                     history::begin(connection, document)?;
                 }
                 Ok(asked)
-            })?;
+            });
+            let asked = asked.map_err(|error| cannot_take(error, document.job, &database))?;
             let holder = match asked {
                 Asked::Taken { from } => {
                     if let Some(dead) = from {
@@ -134,6 +135,17 @@ impl Lease {
         if let Err(error) = closed {
             log::warn!("The run could not be entered into the history: {error}");
         }
+    }
+}
+
+fn cannot_take(error: DatabaseError, job: &str, database: &Database) -> Problem {
+    match error {
+        DatabaseError::Problem(problem) => problem,
+        DatabaseError::Constraint(words) | DatabaseError::Rejected(words) => Problem::new(
+            Kind::Unreachable,
+            format!("cannot take the lease of {job} in {}: {words}", database.location()),
+        )
+        .hint("another session, such as a backup, keeps the database locked; run the job again when it is done"),
     }
 }
 

@@ -33,6 +33,23 @@ pub(crate) fn may_colour(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && !set("NO_COLOR") && !set("CI") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
+/// `text` on one line and without anything that steers a terminal or changes the direction of writing: a message of
+/// several lines must not look like several messages, nor anybody's text like a message of ours.
+pub(crate) fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' => line.push(' '),
+            '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                line.extend(c.escape_unicode())
+            }
+            c if c.is_control() => line.extend(c.escape_default()),
+            c => line.push(c),
+        }
+    }
+    line
+}
+
 /// Starts logging. `RUST_LOG` overrides `verbosity`.
 pub(crate) fn init(verbosity: Verbosity, to: LogTo) {
     let level = match verbosity {
@@ -42,15 +59,18 @@ pub(crate) fn init(verbosity: Verbosity, to: LogTo) {
         Verbosity::Verbose => LevelFilter::Debug,
     };
     let mut builder = Builder::new();
-    builder.filter_level(LevelFilter::Warn).filter_module("upkeep", level).filter_module("upkeep_jobs", level);
-    if verbosity != Verbosity::Quiet {
-        // Its purpose is to show that lines of every level arrive.
-        builder.filter_module("upkeep_jobs::system::self_check", LevelFilter::Trace);
-    }
-    if let Ok(filters) = std::env::var("RUST_LOG")
-        && !filters.is_empty()
-    {
-        builder.parse_filters(&filters);
+    match std::env::var("RUST_LOG") {
+        // Without levels for modules, which would take precedence over a general one.
+        Ok(filters) if !filters.is_empty() => {
+            builder.filter_level(level).parse_filters(&filters);
+        }
+        _ => {
+            builder.filter_level(LevelFilter::Warn).filter_module("upkeep", level).filter_module("upkeep_jobs", level);
+            if verbosity != Verbosity::Quiet {
+                // Its purpose is to show that lines of every level arrive.
+                builder.filter_module("upkeep_jobs::system::self_check", LevelFilter::Trace);
+            }
+        }
     }
     // What it gives up on, upkeep says itself, with the event's id.
     builder.filter_module("rrule", LevelFilter::Off);
@@ -63,9 +83,7 @@ pub(crate) fn init(verbosity: Verbosity, to: LogTo) {
     builder.target(target).write_style(if colour { WriteStyle::Always } else { WriteStyle::Never });
     builder.format(|out, record| {
         let style = out.default_level_style(record.level());
-        // A message of several lines must not look like several messages, nor anybody's text like a message of ours.
-        let text = record.args().to_string().replace(['\n', '\r'], " ");
-        writeln!(out, "[{style}{:<5}{style:#}] {text}", record.level())
+        writeln!(out, "[{style}{:<5}{style:#}] {}", record.level(), on_one_line(&record.args().to_string()))
     });
     builder.init();
 }

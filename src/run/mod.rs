@@ -21,7 +21,7 @@ pub(crate) use self::document::{Document, ErrorParts, kind_of};
 pub(crate) use self::history::{PastRun, past_runs};
 pub(crate) use self::lease::IfRunning;
 use self::lease::Lease;
-pub(crate) use self::logging::{LogTo, Verbosity, init as init_logging, may_colour};
+pub(crate) use self::logging::{LogTo, Verbosity, init as init_logging, may_colour, on_one_line};
 use crate::config::Config;
 
 /// What is to be run, and how.
@@ -58,6 +58,8 @@ pub(crate) fn run(
     let mut document = Document::begin(request.job.name(), request.dry_run);
     let mut lease = None;
     frame::begin();
+    // Before signals are watched: whoever is still waiting for standard input has begun nothing and may end at once.
+    let parameters = parameters();
     let result = signals::watch(&stop)
         .and_then(|()| attempt(request, parameters, configuration, &stop, &mut document, &mut lease));
     document.conclude(result.as_ref());
@@ -78,14 +80,14 @@ enum Ran {
 
 fn attempt(
     request: &Request,
-    parameters: impl FnOnce() -> Result<Value, Problem>,
+    parameters: Result<Value, Problem>,
     configuration: impl FnOnce() -> Result<Config, Problem>,
     stop: &Stop,
     document: &mut Document,
     lease: &mut Option<Lease>,
 ) -> anyhow::Result<Ran> {
     let job = request.job;
-    let parameters = job.complete(&parameters()?, document.now)?;
+    let parameters = job.complete(&parameters?, document.now)?;
     document.parameters = parameters.clone();
     let configured = if job.requires().is_empty() { None } else { Some(configuration()?) };
     let (guard, resources) = match configured {

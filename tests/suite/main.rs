@@ -11,6 +11,8 @@
 
 mod site;
 
+mod bad_input;
+mod command_line;
 mod crashes;
 mod database_faults;
 mod demo;

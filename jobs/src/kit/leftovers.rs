@@ -45,7 +45,7 @@ fn drain_objects(
     }
     deletions.finish(database)?;
     if found > 0 {
-        log::info!("Finished what earlier runs left behind: {found} stored objects");
+        log::info!("Took up what earlier runs left behind, stored objects: {found}");
     }
     for (location, number) in elsewhere {
         let reason = "their rows are gone, but another store is configured now; run once with that one configured";

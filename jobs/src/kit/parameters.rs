@@ -1,8 +1,10 @@
 //! Reading a job's parameters: every mistake is named before anything is connected.
 
+use std::fmt;
+
 use schemars::Schema;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::platform::{Kind, Problem};
@@ -20,8 +22,44 @@ pub fn parse_parameters(text: &str) -> Result<Value, Problem> {
     let value: Value = serde_json::from_str(text)
         .map_err(|error| wrong(format!("the parameters are not valid JSON: {error}")).hint(example))?;
     match value {
-        Value::Object(_) => Ok(value),
+        Value::Object(ref fields) => match serde_json::from_str::<Names>(text) {
+            // JSON leaves it open which of two values counts.
+            Ok(Names(names)) if names.len() > fields.len() => {
+                let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
+                let name = twice.map(|(_, name)| name.as_str()).unwrap_or_default();
+                Err(wrong(format!("parameter {name:?} is given twice")).hint("leave one of them out"))
+            }
+            Ok(_) => Ok(value),
+            Err(error) => Err(wrong(format!("the parameters are not valid JSON: {error}")).hint(example)),
+        },
         other => Err(wrong(format!("the parameters must be a JSON object, not {}", describe(&other))).hint(example)),
+    }
+}
+
+/// The names in an object as they stand there, which a map does not keep.
+struct Names(Vec<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(NamesVisitor)
+    }
+}
+
+struct NamesVisitor;
+
+impl<'de> Visitor<'de> for NamesVisitor {
+    type Value = Names;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+        let mut names = Vec::new();
+        while let Some((name, IgnoredAny)) = map.next_entry()? {
+            names.push(name);
+        }
+        Ok(Names(names))
     }
 }
 
@@ -134,7 +172,6 @@ fn describe(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use schemars::JsonSchema;
-    use serde::Deserialize;
     use serde_json::json;
 
     use super::*;

@@ -34,6 +34,19 @@ impl fmt::Display for StopReason {
     }
 }
 
+impl From<StopReason> for Problem {
+    fn from(reason: StopReason) -> Self {
+        let hint = match reason {
+            StopReason::TimedOut(_) => {
+                "what is done is safe; run the job again to go on, perhaps with a longer --timeout"
+            }
+            StopReason::Interrupted | StopReason::Terminated => "what is done is safe; run the job again to go on",
+            StopReason::LeaseLost => "what is done is safe; the other run goes on",
+        };
+        Problem::new(Kind::Stopped(reason), reason).hint(hint)
+    }
+}
+
 /// Whole seconds where it is whole seconds, milliseconds otherwise.
 fn readable(limit: Duration) -> String {
     if limit.subsec_nanos() == 0 { format!("{}s", limit.as_secs()) } else { format!("{}ms", limit.as_millis()) }
@@ -84,7 +97,7 @@ impl Stop {
     pub fn check(&self) -> Result<(), Problem> {
         match self.reason() {
             None => Ok(()),
-            Some(reason) => Err(Problem::new(Kind::Stopped(reason), reason)),
+            Some(reason) => Err(reason.into()),
         }
     }
 

@@ -1,12 +1,16 @@
 //! A platform to work on: a database with the platform's schema, object storage, a configuration that names both, and
 //! ways to fill it, to run upkeep on it and to see what is left.
 
+mod process;
 mod sample;
 mod sql;
 mod state;
+mod transcript;
+mod unchanged;
 mod under_way;
 
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -16,8 +20,10 @@ use tempfile::TempDir;
 use upkeep_test_servers::Postgres;
 use upkeep_test_servers::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
 
+pub(crate) use self::process::{Running, bare, bound_by_permissions, run_bare, run_with_input, shell};
 pub(crate) use self::sample::{Event, Exception, Occurs, Sample};
 pub(crate) use self::sql::{Dialect, sqlite_texts};
+pub(crate) use self::transcript::WRONG_SECRET;
 pub(crate) use self::under_way::{deletes_assets, is_trial, once, signal, wait_until};
 
 /// Which database a site has.
@@ -42,7 +48,7 @@ pub(crate) const EVERYWHERE: [(DatabaseKind, StorageKind); 4] = [
     (DatabaseKind::Sqlite, StorageKind::Directory),
 ];
 
-const BUCKET: &str = "controller";
+pub(crate) const BUCKET: &str = "controller";
 
 enum Database {
     Postgres(String),
@@ -61,6 +67,8 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
     /// `None` if a signal ended it.
     pub(crate) code: Option<i32>,
+    /// The signal that ended it.
+    pub(crate) signal: Option<i32>,
 }
 
 impl Run {
@@ -124,6 +132,16 @@ impl Site {
     /// Replaces a section of the configuration file.
     pub(crate) fn set(&mut self, section: &'static str, keys: &str) {
         self.settings.insert(section, keys.to_owned());
+        self.write_configuration();
+    }
+
+    /// Takes a section out of the configuration file.
+    pub(crate) fn unset(&mut self, section: &str) {
+        self.settings.remove(section);
+        self.write_configuration();
+    }
+
+    fn write_configuration(&self) {
         let sections = self.settings.iter().map(|(section, keys)| format!("[{section}]\n{keys}\n"));
         std::fs::write(self.configuration(), sections.collect::<String>()).unwrap();
     }
@@ -252,9 +270,12 @@ impl Drop for Site {
 /// Waits for the end of a command.
 pub(crate) fn finish(child: Child) -> Run {
     let output = child.wait_with_output().unwrap();
-    Run {
+    let run = Run {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
         code: output.status.code(),
-    }
+        signal: output.status.signal(),
+    };
+    run.assert_no_secrets();
+    run
 }

@@ -70,7 +70,9 @@ fn lacking_privileges(connection: &mut Connection, tables: &Texts) -> QueryResul
 /// # Errors
 /// A configuration problem that names what is missing.
 pub fn check_generation(database: &mut Database, required: &[Requirement]) -> Result<(), DatabaseError> {
-    let tables = Texts(required.iter().map(|one| one.table.to_owned()).collect());
+    // Several parts of a job may require the same table.
+    let tables: BTreeSet<_> = required.iter().map(|one| one.table.to_owned()).collect();
+    let tables = Texts(tables.into_iter().collect());
     let found = database.read(|connection| columns(connection, &tables))?;
     let mut missing = Vec::new();
     for Requirement { table, columns } in required {
@@ -81,6 +83,8 @@ pub fn check_generation(database: &mut Database, required: &[Requirement]) -> Re
             }
         }
     }
+    let mut seen = BTreeSet::new();
+    missing.retain(|one| seen.insert(one.clone()));
     if !missing.is_empty() {
         return Err(Problem::new(
             Kind::Configuration,

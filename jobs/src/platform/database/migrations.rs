@@ -86,7 +86,7 @@ pub fn migration_state(database: &mut Database) -> Result<MigrationState, Databa
     Ok(MigrationState {
         pending: known.iter().filter(|version| !applied.contains(*version)).cloned().collect(),
         unknown: applied.iter().filter(|version| !known.contains(version)).cloned().collect(),
-        applied: applied.into_iter().collect(),
+        applied: applied.into_iter().filter(|version| known.contains(version)).collect(),
     })
 }
 
@@ -94,8 +94,10 @@ pub fn migration_state(database: &mut Database) -> Result<MigrationState, Databa
 /// this at once do it one after the other.
 ///
 /// # Errors
-/// When a statement fails; its migration is then rolled back, earlier ones stay.
+/// When a newer upkeep was here, and when a statement fails; its migration is then rolled back, earlier ones stay.
 pub fn migrate(database: &mut Database) -> Result<Vec<&'static str>, DatabaseError> {
+    let state = migration_state(database)?;
+    refuse_newer(database, &state)?;
     let mut done = Vec::new();
     for migration in MIGRATIONS {
         let news = database.write(|connection| {
@@ -129,14 +131,7 @@ pub fn migrate(database: &mut Database) -> Result<Vec<&'static str>, DatabaseErr
 /// A configuration problem naming the command to run.
 pub fn require_migrated(database: &mut Database) -> Result<(), DatabaseError> {
     let state = migration_state(database)?;
-    if !state.unknown.is_empty() {
-        return Err(Problem::new(
-            Kind::Configuration,
-            format!("{} was migrated by a newer upkeep ({})", database.location(), state.unknown.join(", ")),
-        )
-        .hint("use that version of upkeep here, or a newer one")
-        .into());
-    }
+    refuse_newer(database, &state)?;
     if state.pending.is_empty() {
         return Ok(());
     }
@@ -152,4 +147,15 @@ pub fn require_migrated(database: &mut Database) -> Result<(), DatabaseError> {
         log::debug!("migrated {} to {version}", database.location());
     }
     Ok(())
+}
+
+fn refuse_newer(database: &Database, state: &MigrationState) -> Result<(), Problem> {
+    if state.unknown.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Kind::Configuration,
+        format!("{} was migrated by a newer upkeep ({})", database.location(), state.unknown.join(", ")),
+    )
+    .hint("use that version of upkeep here, or a newer one"))
 }

@@ -178,8 +178,9 @@ impl Database {
     ) -> Result<T, DatabaseError> {
         for _ in 0..=RECONNECTS {
             self.stop.check()?;
+            let stop = self.stop.clone();
             let connection = self.connected()?;
-            let lost = match attempt(connection, access, &mut work) {
+            let lost = match attempt(connection, access, &stop, &mut work) {
                 Ok(value) => return Ok(value),
                 Err(Failed { trouble, unsure_commit }) => {
                     // A statement that was cancelled on behalf of `stop` fails with words that mislead.
@@ -266,6 +267,7 @@ struct Unsure<T> {
 fn attempt<T>(
     connection: &mut Connection,
     access: Access,
+    stop: &Stop,
     work: &mut impl FnMut(&mut Connection) -> QueryResult<T>,
 ) -> Result<T, Failed<T>> {
     let begin = match (&connection, access) {
@@ -274,7 +276,7 @@ fn attempt<T>(
         (Connection::Sqlite(_), Access::ReadOnly) => sqlite::BEGIN_READING,
         (Connection::Sqlite(_), Access::ReadWrite) => sqlite::BEGIN_WRITING,
     };
-    let worked = each!(&mut *connection, c => c.batch_execute(begin))
+    let worked = patiently(stop, || each!(&mut *connection, c => c.batch_execute(begin)))
         .and_then(|()| work(connection))
         .and_then(|value| Ok((value, postgres::transaction_id(connection, access)?)));
     match worked {
@@ -293,6 +295,18 @@ fn attempt<T>(
         Err(error) => {
             roll_back(connection);
             Err(Failed { trouble: Trouble::of(error), unsure_commit: None })
+        }
+    }
+}
+
+/// Begins a transaction; while somebody else writes to an embedded database, again and again for a short time.
+fn patiently(stop: &Stop, mut begin: impl FnMut() -> QueryResult<()>) -> QueryResult<()> {
+    let started = std::time::Instant::now();
+    loop {
+        match begin() {
+            Err(error)
+                if sqlite::is_locked(&error) && started.elapsed() < sqlite::PATIENCE && stop.reason().is_none() => {}
+            begun => return begun,
         }
     }
 }

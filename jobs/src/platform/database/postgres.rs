@@ -135,6 +135,8 @@ fn cannot_connect(config: &Config, error: tokio_postgres::Error) -> Problem {
     let user = config.get_user().unwrap_or("the operating system's user").to_owned();
     let database = config.get_dbname().unwrap_or(&user).to_owned();
     let wrong = |what: String| Problem::new(Kind::Configuration, what);
+    let words = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+    let words = words.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     let problem = match error.code() {
         Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
             wrong(format!("{place} does not let user {user} in"))
@@ -147,17 +149,19 @@ fn cannot_connect(config: &Config, error: tokio_postgres::Error) -> Problem {
             wrong(format!("{place} does not let user {user} into database {database}"))
                 .hint(format!("GRANT CONNECT ON DATABASE {database} TO {user}"))
         }
-        None if error.to_string().contains("tls") || error.to_string().contains("TLS") => {
-            wrong(format!("no secure connection to {place}"))
-                .hint("check sslmode and sslrootcert in [database] url, and the server's certificate")
-        }
-        None if error.to_string().contains("password") => {
+        None if words.contains("tls") || words.contains("TLS") => wrong(format!("no secure connection to {place}"))
+            .hint("check sslmode and sslrootcert in [database] url, and the server's certificate"),
+        None if words.contains("password missing") => {
             wrong(format!("{place} asks user {user} for a password")).hint("set it in [database] url")
         }
         _ => Problem::new(Kind::Unreachable, format!("cannot reach {place}"))
             .hint("check that the server runs and that host and port in [database] url are right"),
     };
-    problem.because(error)
+    match error.as_db_error() {
+        // The words of the server, without "db error" in front.
+        Some(said) => problem.because(said.clone()),
+        None => problem.because(error),
+    }
 }
 
 /// The addresses that are tried, each with the port that the driver takes for it.

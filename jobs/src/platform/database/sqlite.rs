@@ -1,6 +1,7 @@
 //! The embedded database.
 
 use std::path::Path;
+use std::time::Duration;
 
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::{QueryResult, SqliteConnection};
@@ -14,15 +15,23 @@ pub(super) const BEGIN_READING: &str = "BEGIN DEFERRED";
 /// Takes the write lock at once: a transaction that first reads and then writes could otherwise only fail.
 pub(super) const BEGIN_WRITING: &str = "BEGIN IMMEDIATE";
 
-/// `busy_timeout` is below the two seconds within which a signal must be obeyed, since nothing interrupts it.
+/// How long other writers are waited for; in short steps, since nothing interrupts `busy_timeout` and a signal must be
+/// obeyed within two seconds.
+pub(super) const PATIENCE: Duration = Duration::from_millis(1500);
+/// Whether a statement failed because somebody else writes.
+pub(super) fn is_locked(error: &diesel::result::Error) -> bool {
+    matches!(error, diesel::result::Error::DatabaseError(_, info) if info.message() == "database is locked")
+}
+
 /// `secure_delete` overwrites deleted content, which is personal data.
-const SESSION: &str = "PRAGMA busy_timeout = 1500; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; \
+const SESSION: &str = "PRAGMA busy_timeout = 200; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; \
                        PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;";
 
 pub(super) fn open(path: &Path, access: Access) -> Result<SqliteConnection, Problem> {
     let cannot_open = |why: String| {
-        Problem::new(Kind::Configuration, format!("cannot open the embedded database {}: {why}", path.display()))
-            .hint("check [database] url, and that upkeep may write to the file and its directory")
+        Problem::new(Kind::Configuration, format!("cannot open the embedded database {}: {why}", path.display())).hint(
+            "check [database] url, that upkeep may write to the file and its directory, and that the disk is not full",
+        )
     };
     if !path.exists() {
         if access == Access::ReadOnly {

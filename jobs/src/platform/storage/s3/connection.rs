@@ -72,7 +72,7 @@ impl Connection {
         self.stop.check()?;
         self.runtime.block_on(async {
             tokio::select! {
-                reason = self.stop.triggered() => Err(Problem::new(Kind::Stopped(reason), reason)),
+                reason = self.stop.triggered() => Err(Problem::from(reason)),
                 result = work => result,
             }
         })

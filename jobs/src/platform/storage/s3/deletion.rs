@@ -237,7 +237,7 @@ impl<'a> Work<'a> {
         let mut errors = self.outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().err());
         match errors.find(|error| error.cause() != Cause::Other) {
             Some(error) if !self.answered => {
-                Err(error.problem(&format!("delete {} objects from {}", self.outcomes.len(), self.connection.location)))
+                Err(error.problem(&format!("delete objects from {}", self.connection.location)))
             }
             _ => Ok(self.outcomes),
         }
