@@ -21,6 +21,8 @@ use crate::platform::{Kind, Problem};
 const WINDOW: usize = 2_000;
 /// Items counted per statement in a dry run.
 const PREVIEWED_AT_ONCE: usize = 1_000;
+/// So many of the platform's objects are looked for before anything is deleted, until one is found.
+const SAMPLE: usize = 20;
 /// What the platform holds locked is tried again this often at the end, with a pause before each time.
 const LAST_TRIES: u32 = 3;
 const LAST_PAUSE: Duration = Duration::from_secs(1);
@@ -111,6 +113,12 @@ pub trait Cleanup {
     /// The database's; the transaction is then rolled back.
     fn remove(&mut self, connection: &mut Connection, due: &[&Self::Row], step: Step) -> QueryResult<Removal>;
 
+    /// The keys of up to `number` objects that the platform should have, due or not.
+    ///
+    /// # Errors
+    /// The database's.
+    fn sample_of_objects(&mut self, connection: &mut Connection, number: usize) -> QueryResult<Vec<String>>;
+
     /// Whether a shared folder that cannot be removed is a mere warning.
     fn folders_may_wait(&self) -> bool;
 }
@@ -162,7 +170,9 @@ fn preview<C: Cleanup>(context: &Context, database: &mut Database, cleanup: &mut
             if let Some(plan) = &mut context.report().plan {
                 plan.add_rows(&removal.rows);
                 plan.objects += removal.objects.len() as u64;
-                plan.bytes += removal.objects.iter().map(|object| object.bytes.unsigned_abs()).sum::<u64>();
+                for object in &removal.objects {
+                    plan.bytes = plan.bytes.saturating_add(object.bytes.unsigned_abs());
+                }
                 plan.shared_folders += removal.shared_folders;
                 plan.ids.extend(removal.ids);
             }
@@ -243,6 +253,7 @@ impl<C: Cleanup> Run<'_, C> {
         if !self.store_checked {
             // Before the first row goes: objects that cannot be deleted would only pile up in the outbox.
             self.stores.objects.check_deletable()?;
+            self.check_store_is_the_right_one()?;
             self.store_checked = true;
         }
         let prepared = self.cleanup.prepare(self.context, &mut self.database, &self.stores, due)?;
@@ -273,6 +284,27 @@ impl<C: Cleanup> Run<'_, C> {
             }
         }
         prepared.end.map_or(Ok(()), |problem| Err(problem.into()))
+    }
+
+    /// A store that has none of many objects is another platform's, or an empty mount: deleting there would "succeed".
+    fn check_store_is_the_right_one(&mut self) -> anyhow::Result<()> {
+        let sample = self.database.read(|connection| self.cleanup.sample_of_objects(connection, SAMPLE))?;
+        if sample.len() < SAMPLE {
+            return Ok(());
+        }
+        for key in &sample {
+            match self.stores.objects.head(key) {
+                Ok(None) => {}
+                Ok(Some(_)) => return Ok(()),
+                Err(error) => {
+                    // Deleting may be allowed where looking is not.
+                    self.context.checkpoint()?;
+                    log::debug!("cannot tell whether the store is the right one: {error:#}");
+                    return Ok(());
+                }
+            }
+        }
+        Ok(self.context.guard.permit_store_without(sample.len() as u64, self.stores.objects.location())?)
     }
 
     fn transaction(&mut self, due: &[&C::Row], pending_folders: &[PendingFolder]) -> Result<(), Refused> {

@@ -93,7 +93,7 @@ fn what_failed_is_named_and_the_next_run_finishes_it() {
     [INFO ] Starting job execution
     [INFO ] Loading parameters
     [INFO ] Looking for events that ended at or before [instant]
-    [INFO ] Took up what earlier runs left behind, stored objects: 1
+    [INFO ] Finished what earlier runs left behind, stored objects: 1
     [INFO ] Looked at 0 events, none is due
     [INFO ] Deleted 1 stored object (2 bytes)
     [INFO ]
