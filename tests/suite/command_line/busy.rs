@@ -18,7 +18,7 @@ fn under_way(database: DatabaseKind) -> (Site, Running, FaultProxy) {
     });
     site.set_storage_uri(&proxy.uri());
     let run = Running::start(site.command(&["jobs", "execute", "event-cleanup"]));
-    wait_until("the store is asked to delete", || proxy.requests().iter().any(|request| deletes_assets(request)));
+    wait_until("the store is asked to delete", || proxy.requests().iter().any(deletes_assets));
     (site, run, proxy)
 }
 
