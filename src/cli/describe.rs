@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// Folds `text` at blanks, each line indented by `indent`.
-fn fold(text: &str, indent: usize) -> String {
+pub(super) fn fold(text: &str, indent: usize) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let full = |line: &String| !line.is_empty() && indent + line.len() + 1 + word.len() > COLUMNS;

@@ -117,20 +117,29 @@ pub(crate) fn main() -> ExitCode {
     if let Command::Jobs(JobsCommand::Execute(arguments)) = cli.command {
         return execute::run(&session, arguments);
     }
+    if let Command::Demo(arguments) = &cli.command {
+        // It tells about warnings itself.
+        init_logging(if cli.verbose { verbosity } else { Verbosity::ErrorsOnly }, LogTo::Stderr);
+        return exit_code(demo::run(&session, arguments));
+    }
     init_logging(verbosity, LogTo::Stderr);
     let done = match cli.command {
-        Command::Jobs(JobsCommand::Execute(_)) => Ok(()),
+        Command::Jobs(JobsCommand::Execute(_)) | Command::Demo(_) => Ok(()),
         Command::Jobs(JobsCommand::DefaultParameters(arguments)) => default_parameters::run(&arguments),
         Command::Jobs(JobsCommand::List) => list::run(),
         Command::Jobs(JobsCommand::Describe(arguments)) => describe::run(&arguments),
         Command::Jobs(JobsCommand::History(arguments)) => history::run(&session, &arguments),
         Command::Database(command) => database::run(&session, &command),
         Command::Config(command) => configuration::run(&session, &command),
-        Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     };
+    exit_code(done.map(|()| ExitCode::SUCCESS))
+}
+
+/// Says what went wrong, if anything did.
+fn exit_code(done: anyhow::Result<ExitCode>) -> ExitCode {
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         // Whoever reads has had enough, as in `upkeep jobs list | head -1`.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -144,7 +144,7 @@ impl ErrorParts {
                 causes.push(cause);
             }
         }
-        let hint = error.chain().find_map(|part| part.downcast_ref::<Problem>()?.advice().map(str::to_owned));
+        let hint = Problem::within(error).and_then(Problem::advice).map(str::to_owned);
         Self { message, causes, hint }
     }
 
@@ -164,6 +164,5 @@ impl ErrorParts {
 
 /// The kind that decides the exit code: that of the outermost [`Problem`], if there is one.
 pub(crate) fn kind_of(error: &anyhow::Error) -> Kind {
-    let problem = error.chain().find_map(|part| part.downcast_ref::<Problem>());
-    problem.map_or(Kind::Failed, Problem::kind)
+    Problem::within(error).map_or(Kind::Failed, Problem::kind)
 }

@@ -8,6 +8,8 @@ use log::LevelFilter;
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verbosity {
+    /// Errors, where whoever runs the job tells the rest.
+    ErrorsOnly,
     /// Warnings and errors.
     Quiet,
     /// What was found and done.
@@ -51,6 +53,7 @@ pub(crate) fn on_one_line(text: &str) -> String {
 /// Starts logging. `RUST_LOG` overrides `verbosity`.
 pub(crate) fn init(verbosity: Verbosity, to: LogTo) {
     let level = match verbosity {
+        Verbosity::ErrorsOnly => LevelFilter::Error,
         Verbosity::Quiet => LevelFilter::Warn,
         Verbosity::Normal => LevelFilter::Info,
         Verbosity::Verbose => LevelFilter::Debug,
@@ -69,6 +72,8 @@ pub(crate) fn init(verbosity: Verbosity, to: LogTo) {
             }
         }
     }
+    // What it gives up on, upkeep says itself, with the event's id.
+    builder.filter_module("rrule", LevelFilter::Off);
     // They would show addresses, in which there are names of people's folders.
     builder.filter_module("ureq", LevelFilter::Warn).filter_module("ureq_proto", LevelFilter::Warn);
     let (target, colour) = match to {

@@ -2,12 +2,23 @@
 //!
 //! Start reading at [`site`], which is what every test works on: a platform with its database and its storage.
 
-#![expect(clippy::disallowed_methods, reason = "rows are made relative to the present that the binary will see")]
-#![expect(clippy::unwrap_used, reason = "what a test cannot set up ends it")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test without its fixtures ends there; and tests are where the time of day is made up"
+)]
 
 mod site;
 
 mod bad_input;
 mod command_line;
 mod crashes;
+mod database_faults;
+mod demo;
+mod event_cascade;
 mod event_cleanup;
+mod folders;
+mod properties;
+mod races;
+mod storage_faults;

@@ -13,15 +13,18 @@ use super::leftovers;
 use super::object_deletions::ObjectDeletions;
 use super::outbox::{self, By, PendingFolder, StoredObject};
 use super::pace::Pace;
+use super::report::Plan;
 use crate::platform::database::{Connection, Database, DatabaseError};
 use crate::platform::{Kind, Problem};
 
 /// Rows looked at per statement, whether due or not: a bound on the time of the statement and on memory.
-const WINDOW: usize = 5_000;
+const WINDOW: usize = 2_000;
+/// Items counted per statement in a dry run.
+const PREVIEWED_AT_ONCE: usize = 1_000;
 /// What the platform holds locked is tried again this often at the end, with a pause before each time.
 const LAST_TRIES: u32 = 3;
 const LAST_PAUSE: Duration = Duration::from_secs(1);
-/// When so many single rows are refused and not one batch has passed, the rows are not to blame.
+/// When so many single rows in a row are refused, the rows are not to blame: a whole table may be locked.
 const HOPELESS: u32 = 20;
 
 /// Whether rows are only counted, for a dry run, or removed. The same statements' conditions serve both.
@@ -33,24 +36,22 @@ pub enum Step {
     Remove,
 }
 
-/// A page of rows in key order.
-#[derive(Debug, Default)]
-pub struct Page {
-    /// How many rows were looked at.
-    pub examined: usize,
-    /// The last of their keys, after which the next page starts; `None` when there was none.
-    pub last: Option<Uuid>,
-    /// The keys of those that are due.
-    pub due: Vec<Uuid>,
-    /// What an operator should know about rows in this page.
-    pub warnings: Vec<String>,
+/// Whether an item is to be removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Due {
+    /// It is.
+    Now,
+    /// It is not.
+    NotYet,
+    /// It cannot be told, for the given reason, and so stays.
+    Unclear(String),
 }
 
 /// What became of a batch before its transaction.
 #[derive(Debug, Default)]
 pub struct Preparation {
-    /// Those that are to be removed now.
-    pub ready: Vec<Uuid>,
+    /// Those that cannot be removed now.
+    pub not_ready: BTreeSet<Uuid>,
     /// Folders to remember when their events go.
     pub pending_folders: Vec<PendingFolder>,
     /// Ends the run once this batch is done.
@@ -68,7 +69,7 @@ pub struct Removal {
     pub rows: BTreeMap<&'static str, u64>,
     /// The objects that the removed rows owned.
     pub objects: Vec<StoredObject>,
-    /// Shared folders of the items, counted for a dry run.
+    /// Shared folders of the items.
     pub shared_folders: u64,
 }
 
@@ -77,11 +78,20 @@ pub trait Cleanup {
     /// What an item is called: singular and plural.
     const ITEM: (&'static str, &'static str);
 
-    /// Reads the page after the key `after`, of at most `limit` rows whether due or not.
+    /// What is read of an item to tell whether it is due.
+    type Row: Clone;
+
+    /// Reads the rows after the key `after` in key order, at most `limit` of them, due or not.
     ///
     /// # Errors
     /// The database's.
-    fn page(&mut self, connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Page>;
+    fn page(&mut self, connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Vec<Self::Row>>;
+
+    /// The primary key of a row's item.
+    fn key(row: &Self::Row) -> Uuid;
+
+    /// Tells whether an item is due. It may take its time: no transaction is open.
+    fn judge(&self, row: &Self::Row) -> Due;
 
     /// Does what has to be done outside any transaction before `due` can be removed. It may happen again.
     ///
@@ -92,14 +102,14 @@ pub trait Cleanup {
         context: &Context,
         database: &mut Database,
         stores: &Stores,
-        due: &[Uuid],
+        due: &[Self::Row],
     ) -> anyhow::Result<Preparation>;
 
     /// Removes those of `due` that still are, with everything that belongs to them, in the caller's transaction.
     ///
     /// # Errors
     /// The database's; the transaction is then rolled back.
-    fn remove(&mut self, connection: &mut Connection, due: &[Uuid], step: Step) -> QueryResult<Removal>;
+    fn remove(&mut self, connection: &mut Connection, due: &[&Self::Row], step: Step) -> QueryResult<Removal>;
 
     /// Whether a shared folder that cannot be removed is a mere warning.
     fn folders_may_wait(&self) -> bool;
@@ -127,7 +137,6 @@ pub fn clean_up<C: Cleanup>(context: &Context, cleanup: &mut C) -> anyhow::Resul
                 deletions,
                 pace: Pace::new(),
                 store_checked: false,
-                passed: false,
                 refused: 0,
                 waiting: BTreeMap::new(),
             };
@@ -150,11 +159,11 @@ pub fn clean_up<C: Cleanup>(context: &Context, cleanup: &mut C) -> anyhow::Resul
 }
 
 fn preview<C: Cleanup>(context: &Context, database: &mut Database, cleanup: &mut C) -> anyhow::Result<()> {
-    context.report().plan = Some(Default::default());
+    context.report().plan = Some(Plan::default());
     let mut after = None;
-    loop {
-        let page = next_page(context, database, cleanup, after)?;
-        for due in page.due.chunks(1_000) {
+    while let Some(due) = next_page(context, database, cleanup, &mut after)? {
+        let due: Vec<_> = due.iter().collect();
+        for due in due.chunks(PREVIEWED_AT_ONCE) {
             context.checkpoint()?;
             let removal = database.read(|connection| cleanup.remove(connection, due, Step::Count))?;
             for id in &removal.ids {
@@ -168,34 +177,41 @@ fn preview<C: Cleanup>(context: &Context, database: &mut Database, cleanup: &mut
                 plan.ids.extend(removal.ids);
             }
         }
-        match page.last {
-            Some(last) => after = Some(last),
-            None => break,
-        }
     }
     context.report().backlog = database.read(outbox::backlog)?;
     Ok(())
 }
 
+/// The due items of the next page, which may be none; `None` after the last page.
 fn next_page<C: Cleanup>(
     context: &Context,
     database: &mut Database,
     cleanup: &mut C,
-    after: Option<Uuid>,
-) -> anyhow::Result<Page> {
+    after: &mut Option<Uuid>,
+) -> anyhow::Result<Option<Vec<C::Row>>> {
     context.checkpoint()?;
-    let page = database.read(|connection| cleanup.page(connection, after, WINDOW))?;
-    let mut report = context.report();
-    report.counts.examined += page.examined as u64;
-    report.counts.matched += page.due.len() as u64;
-    for warning in &page.warnings {
-        report.warn(warning);
+    let rows = database.read(|connection| cleanup.page(connection, *after, WINDOW))?;
+    let Some(last) = rows.last() else { return Ok(None) };
+    *after = Some(C::key(last));
+    let mut due = Vec::new();
+    for row in rows {
+        context.checkpoint()?;
+        let mut report = context.report();
+        report.counts.examined += 1;
+        match cleanup.judge(&row) {
+            Due::Now => {
+                report.counts.matched += 1;
+                due.push(row);
+            }
+            Due::NotYet => {}
+            Due::Unclear(reason) => report.warn(format!("{} {} is kept: {reason}", C::ITEM.0, C::key(&row))),
+        }
     }
-    Ok(page)
+    Ok(Some(due))
 }
 
 /// A cleanup under way.
-struct Run<'a, C> {
+struct Run<'a, C: Cleanup> {
     context: &'a Context,
     database: Database,
     cleanup: &'a mut C,
@@ -203,10 +219,10 @@ struct Run<'a, C> {
     deletions: ObjectDeletions<'a>,
     pace: Pace,
     store_checked: bool,
-    passed: bool,
+    /// Single rows that were refused since the last batch that passed.
     refused: u32,
     /// Items to try again at the end, with the reason why they could not be removed so far.
-    waiting: BTreeMap<Uuid, String>,
+    waiting: BTreeMap<Uuid, (C::Row, String)>,
 }
 
 impl<C: Cleanup> Run<'_, C> {
@@ -219,9 +235,8 @@ impl<C: Cleanup> Run<'_, C> {
             self.cleanup.folders_may_wait(),
         )?;
         let mut after = None;
-        loop {
-            let page = next_page(self.context, &mut self.database, self.cleanup, after)?;
-            let mut due = page.due.as_slice();
+        while let Some(due) = next_page(self.context, &mut self.database, self.cleanup, &mut after)? {
+            let mut due = due.as_slice();
             while !due.is_empty() {
                 self.context.checkpoint()?;
                 let (batch, rest) = due.split_at(self.pace.size().min(due.len()));
@@ -229,16 +244,12 @@ impl<C: Cleanup> Run<'_, C> {
                 due = rest;
                 self.context.progress(|report| format!("{} {} deleted so far", report.counts.deleted, C::ITEM.1));
             }
-            match page.last {
-                Some(last) => after = Some(last),
-                None => break,
-            }
         }
         self.try_waiting_again()
     }
 
     /// One batch: what comes before the transaction, the transaction, and handing over the objects.
-    fn batch(&mut self, due: &[Uuid]) -> anyhow::Result<()> {
+    fn batch(&mut self, due: &[C::Row]) -> anyhow::Result<()> {
         if !self.store_checked {
             // Before the first row goes: objects that cannot be deleted would only pile up in the outbox.
             self.stores.objects.check_deletable()?;
@@ -246,7 +257,8 @@ impl<C: Cleanup> Run<'_, C> {
         }
         let prepared = self.cleanup.prepare(self.context, &mut self.database, &self.stores, due)?;
         crash_point("prepared");
-        let mut parts = vec![prepared.ready];
+        let ready = due.iter().filter(|row| !prepared.not_ready.contains(&C::key(row)));
+        let mut parts = vec![ready.collect::<Vec<_>>()];
         while let Some(part) = parts.pop() {
             self.context.checkpoint()?;
             if part.is_empty() {
@@ -255,7 +267,9 @@ impl<C: Cleanup> Run<'_, C> {
             match self.transaction(&part, &prepared.pending_folders) {
                 Ok(()) => {}
                 Err(Refused::Run(error)) => return Err(error),
-                Err(Refused::Constraint(reason)) if part.len() == 1 => self.context.report().fail(part[0], reason),
+                Err(Refused::Constraint(reason)) if part.len() == 1 => {
+                    self.context.report().fail(C::key(part[0]), reason)
+                }
                 Err(Refused::Rows(reason)) if part.len() == 1 => self.put_off(part[0], reason)?,
                 Err(refused) => {
                     if let Refused::Rows(_) = refused {
@@ -271,7 +285,7 @@ impl<C: Cleanup> Run<'_, C> {
         prepared.end.map_or(Ok(()), |problem| Err(problem.into()))
     }
 
-    fn transaction(&mut self, due: &[Uuid], pending_folders: &[PendingFolder]) -> Result<(), Refused> {
+    fn transaction(&mut self, due: &[&C::Row], pending_folders: &[PendingFolder]) -> Result<(), Refused> {
         let by = By { job: self.context.job.name(), run: self.context.run };
         let (objects_at, folders_at) = (self.stores.objects.location(), self.stores.folders.location());
         let started = Instant::now();
@@ -287,10 +301,12 @@ impl<C: Cleanup> Run<'_, C> {
         let (removal, folders) = removed?;
         crash_point("committed");
         self.pace.took(due.len(), started.elapsed());
-        self.passed = true;
+        self.refused = 0;
         self.count(due.len(), &removal, &folders);
-        for id in removal.locked {
-            self.waiting.insert(id, "locked by another session, probably the platform".into());
+        let locked: BTreeSet<_> = removal.locked.iter().collect();
+        for row in due.iter().filter(|row| locked.contains(&C::key(row))) {
+            let reason = "locked by another session, probably the platform".into();
+            self.waiting.insert(C::key(row), ((*row).clone(), reason));
         }
         self.deletions.submit(&mut self.database, removal.objects).map_err(Refused::Run)
     }
@@ -300,6 +316,7 @@ impl<C: Cleanup> Run<'_, C> {
         report.counts.deleted += removal.ids.len() as u64;
         report.counts.skipped += due.saturating_sub(removal.ids.len() + removal.locked.len()) as u64;
         report.add_rows(&removal.rows);
+        report.shared_folders_deleted += removal.shared_folders.saturating_sub(pending_folders.len() as u64);
         for id in &removal.ids {
             log::debug!("deleted {} {id}", C::ITEM.0);
         }
@@ -309,14 +326,14 @@ impl<C: Cleanup> Run<'_, C> {
     }
 
     /// Keeps a row that was refused on its own for another try at the end; gives up when all rows are.
-    fn put_off(&mut self, id: Uuid, reason: String) -> Result<(), Problem> {
+    fn put_off(&mut self, row: &C::Row, reason: String) -> Result<(), Problem> {
         self.refused += 1;
-        if !self.passed && self.refused >= HOPELESS {
-            let all = format!("the database refused each of the first {HOPELESS} {}", C::ITEM.1);
+        if self.refused >= HOPELESS {
+            let all = format!("the database refused {HOPELESS} {} in a row", C::ITEM.1);
             return Err(Problem::new(Kind::Failed, format!("{all}; the last time it said: {reason}"))
-                .hint("none was deleted; remove the cause and run the job again"));
+                .hint("what was finished is safe; remove the cause and run the job again"));
         }
-        self.waiting.insert(id, reason);
+        self.waiting.insert(C::key(row), (row.clone(), reason));
         Ok(())
     }
 
@@ -326,12 +343,12 @@ impl<C: Cleanup> Run<'_, C> {
                 break;
             }
             self.context.stop().sleep(LAST_PAUSE);
-            let again: Vec<_> = std::mem::take(&mut self.waiting).into_keys().collect();
+            let again: Vec<_> = std::mem::take(&mut self.waiting).into_values().map(|(row, _)| row).collect();
             for batch in again.chunks(self.pace.size()) {
                 self.batch(batch)?;
             }
         }
-        for (id, reason) in std::mem::take(&mut self.waiting) {
+        for (id, (_, reason)) in std::mem::take(&mut self.waiting) {
             self.context.report().fail(id, reason);
         }
         Ok(())
@@ -339,21 +356,20 @@ impl<C: Cleanup> Run<'_, C> {
 
     /// Waits for the store, whatever ended the loop: what it has deleted by now is counted and noted.
     fn close(mut self, worked: anyhow::Result<()>) -> anyhow::Result<()> {
-        let mut finished = if worked.is_ok() { self.deletions.finish(&mut self.database) } else { Ok(()) };
+        let finished = self.deletions.finish(&mut self.database);
+        // After a stop, the run's own handle refuses every statement.
         let mut closing = self.context.closing_database()?;
-        let database = if worked.is_ok() && finished.is_ok() {
-            &mut self.database
-        } else {
-            // After a stop, the run's own handle refuses every statement.
-            finished = finished.and(self.deletions.finish(&mut closing));
-            &mut closing
-        };
+        let stopped = self.context.stop().reason().is_some();
+        let database = if stopped { &mut closing } else { &mut self.database };
+        let finished = if stopped { finished.and(self.deletions.finish(database)) } else { finished };
         match database.read(outbox::backlog) {
             Ok(backlog) => self.context.report().backlog = backlog,
-            Err(error) => log::debug!("the backlog could not be counted: {error}"),
+            Err(error) => log::warn!("What waits in the outbox could not be counted: {error}"),
         }
+        // Also when the loop was stopped: what is gone should not linger in a file.
+        let forgotten = database.forget_deleted();
         match (worked, finished) {
-            (Ok(()), Ok(())) => Ok(self.database.forget_deleted()?),
+            (Ok(()), Ok(())) => Ok(forgotten?),
             (Err(error), Ok(())) | (Ok(()), Err(error)) => Err(error),
             (Err(error), Err(also)) => {
                 log::debug!("also: {also:#}");

@@ -12,7 +12,7 @@ mod pace;
 mod parameters;
 mod report;
 
-pub use cleanup::{Cleanup, Page, Preparation, Removal, Step, clean_up};
+pub use cleanup::{Cleanup, Due, Preparation, Removal, Step, clean_up};
 pub use context::{Context, Resources, StorageSettings, Stores};
 pub use crash::crash_point;
 pub use guard::Guard;

@@ -40,8 +40,20 @@ pub(super) struct ObjectDeletions<'a> {
     answers: Receiver<Answer>,
     outstanding: usize,
     unnoted: Unnoted,
-    /// Why the store as a whole does not work; ends the run.
+    /// Why the store as a whole does not work, or that the run was stopped; ends the run.
     broken: Option<anyhow::Error>,
+}
+
+/// Deletes `keys`. What is wrong with these keys alone, of which there may be few, must not look like a broken store:
+/// it would end this run and, as the keys stay in the outbox, every run to come.
+fn delete(store: &dyn WriteObjects, keys: &[String]) -> anyhow::Result<Vec<Deletion>> {
+    store.delete_many(keys).or_else(|error| match store.check_deletable() {
+        Ok(()) => {
+            let reason = format!("{error:#}");
+            Ok(keys.iter().map(|key| Deletion { key: key.clone(), outcome: Err(reason.clone()) }).collect())
+        }
+        Err(_) => Err(error),
+    })
 }
 
 impl<'a> ObjectDeletions<'a> {
@@ -61,7 +73,7 @@ impl<'a> ObjectDeletions<'a> {
                         batches += 1;
                     }
                     let keys: Vec<_> = objects.iter().map(|object| object.key.clone()).collect();
-                    let outcome = worker_store.delete_many(&keys);
+                    let outcome = delete(worker_store.as_ref(), &keys);
                     // A closed channel means that the run is over; what is not answered stays in the outbox.
                     if answer.send(Answer { batches, objects, outcome }).is_err() {
                         return;
@@ -87,7 +99,11 @@ impl<'a> ObjectDeletions<'a> {
         while let Ok(answer) = self.answers.try_recv() {
             self.take(answer);
         }
-        self.note(database)?;
+        match self.note(database) {
+            // Somebody has it locked: the next call notes it along with its own.
+            Err(DatabaseError::Rejected(reason)) => log::debug!("the outbox is not up to date yet: {reason}"),
+            noted => noted?,
+        }
         self.broken.take().map_or(Ok(()), Err)
     }
 
@@ -122,7 +138,7 @@ impl<'a> ObjectDeletions<'a> {
                     }
                 }
             }
-            // Stopped is not failed: the keys wait in the outbox. But nor is it finished, however little was left.
+            // Stopped is not failed: the keys wait in the outbox, and the run says that it was stopped.
             Err(error) if is_stopped(&error) => {
                 self.broken.get_or_insert(error);
             }
@@ -154,5 +170,5 @@ impl<'a> ObjectDeletions<'a> {
 }
 
 fn is_stopped(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref().map(Problem::kind), Some(platform::Kind::Stopped(_)))
+    matches!(Problem::within(error).map(Problem::kind), Some(platform::Kind::Stopped(_)))
 }

@@ -60,7 +60,8 @@ pub struct Report {
     pub objects_deleted: u64,
     /// The sizes of those objects, in bytes, as their rows had them.
     pub bytes_freed: u64,
-    /// Folders removed at the shared-folder provider.
+    /// Folders removed at the shared-folder provider. One counts when its event goes or its entry in the outbox does,
+    /// so that it counts once however often that had to be tried.
     pub shared_folders_deleted: u64,
     /// The first warnings.
     pub warnings: Vec<String>,

@@ -7,7 +7,7 @@
 //! stored end of a series is the start of its last occurrence or a date a century ahead. Whoever created them.
 //! What goes with an event is in [`super::event_removal`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::QueryResult;
@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use super::event_folders::{self, SeenTo};
 use super::event_removal;
-use super::schedule::{self, End};
-use crate::kit::{Cleanup, Context, Job, Page, Preparation, Removal, Report, Step, Stores, clean_up};
+use super::schedule::{self, End, Schedule};
+use crate::kit::{Cleanup, Context, Due, Job, Preparation, Removal, Report, Step, Stores, clean_up};
 use crate::platform::database::{Connection, Database, Ids, Requirement};
 use crate::platform::{Kind, Problem};
 
@@ -95,19 +95,22 @@ struct EndedEvents {
 
 impl Cleanup for EndedEvents {
     const ITEM: (&'static str, &'static str) = ("event", "events");
+    type Row = Schedule;
 
-    fn page(&mut self, connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Page> {
-        let dates = schedule::page(connection, after, limit)?;
-        let (examined, last) = (dates.len(), dates.last().map(schedule::Dates::event));
-        let mut page = Page { examined, last, ..Page::default() };
-        for (id, end) in schedule::ends(connection, dates, self.cutoff, Step::Count)? {
-            match end {
-                End::Past => page.due.push(id),
-                End::Ahead => {}
-                End::Unclear(reason) => page.warnings.push(format!("event {id} is kept: {reason}")),
-            }
+    fn page(&mut self, connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Vec<Schedule>> {
+        schedule::page(connection, after, limit)
+    }
+
+    fn key(row: &Schedule) -> Uuid {
+        row.event
+    }
+
+    fn judge(&self, row: &Schedule) -> Due {
+        match row.end(self.cutoff) {
+            End::Past => Due::Now,
+            End::Ahead => Due::NotYet,
+            End::Unclear(reason) => Due::Unclear(reason),
         }
-        Ok(page)
     }
 
     fn prepare(
@@ -115,25 +118,26 @@ impl Cleanup for EndedEvents {
         context: &Context,
         database: &mut Database,
         stores: &Stores,
-        due: &[Uuid],
+        due: &[Schedule],
     ) -> anyhow::Result<Preparation> {
-        let cutoff = self.cutoff;
+        let events: Vec<_> = due.iter().map(|row| row.event).collect();
+        let still_due = |connection: &mut Connection, events: &Ids| {
+            let rows = schedule::of(connection, events, Step::Count)?;
+            Ok(self.still_past(&rows, due).into_iter().collect())
+        };
         let (preparation, seen_to) =
-            event_folders::remove(context, database, stores, due, self.failure_keeps_event, |connection, events| {
-                let dates = schedule::lock(connection, events, Step::Count)?;
-                Ok(past(connection, dates, cutoff, Step::Count)?.into_iter().collect())
-            })?;
+            event_folders::remove(context, database, stores, &events, self.failure_keeps_event, still_due)?;
         self.seen_to = seen_to;
         Ok(preparation)
     }
 
-    fn remove(&mut self, connection: &mut Connection, due: &[Uuid], step: Step) -> QueryResult<Removal> {
-        let due = Ids(due.to_vec());
-        let dates = schedule::lock(connection, &due, step)?;
-        let at_hand: BTreeSet<_> = dates.iter().map(schedule::Dates::event).collect();
-        let past = past(connection, dates, self.cutoff, step)?;
-        let mut removal = event_removal::remove(connection, Ids(past), &self.seen_to, step)?;
-        let others = Ids(due.0.into_iter().filter(|event| !at_hand.contains(event)).collect());
+    fn remove(&mut self, connection: &mut Connection, due: &[&Schedule], step: Step) -> QueryResult<Removal> {
+        let events = Ids(due.iter().map(|row| row.event).collect());
+        let rows = schedule::of(connection, &events, step)?;
+        let past = Ids(self.still_past(&rows, due.iter().copied()));
+        let mut removal = event_removal::remove(connection, past, &self.seen_to, step)?;
+        let at_hand: BTreeSet<_> = rows.iter().map(|row| row.event).collect();
+        let others = Ids(events.0.into_iter().filter(|event| !at_hand.contains(event)).collect());
         if !others.0.is_empty() {
             removal.locked.extend(schedule::existing(connection, &others)?);
         }
@@ -145,13 +149,12 @@ impl Cleanup for EndedEvents {
     }
 }
 
-/// The events of `dates` that are over.
-fn past(
-    connection: &mut Connection,
-    dates: Vec<schedule::Dates>,
-    cutoff: DateTime<Utc>,
-    step: Step,
-) -> QueryResult<Vec<Uuid>> {
-    let ends = schedule::ends(connection, dates, cutoff, step)?;
-    Ok(ends.into_iter().filter(|(_, end)| *end == End::Past).map(|(event, _)| event).collect())
+impl EndedEvents {
+    /// The events of `rows` that are over. A schedule that is as it was `judged` need not be worked out again, which
+    /// may take long, while locks are held; one that changed meanwhile is.
+    fn still_past<'a>(&self, rows: &[Schedule], judged: impl IntoIterator<Item = &'a Schedule>) -> Vec<Uuid> {
+        let judged: BTreeMap<_, _> = judged.into_iter().map(|row| (row.event, row)).collect();
+        let past = rows.iter().filter(|row| judged.get(&row.event) == Some(row) || row.end(self.cutoff) == End::Past);
+        past.map(|row| row.event).collect()
+    }
 }

@@ -61,7 +61,7 @@ pub(super) fn remove(
         for ((row, folder), result) in rows.iter().zip(folders).zip(results) {
             let event = row.event_id.0;
             match result {
-                Ok(()) => context.report().shared_folders_deleted += 1,
+                Ok(()) => {}
                 Err(reason) if failure_keeps_event => {
                     context.report().fail(event, format!("kept, since its shared folder cannot be removed: {reason}"));
                     failed += 1;
@@ -81,8 +81,8 @@ pub(super) fn remove(
              or let such events go with \"fail_on_shared_folder_deletion_error\": false",
         )
     });
-    let ready = due.iter().filter(|id| !owners.contains(id) || seen_to.contains(id)).copied().collect();
-    Ok((Preparation { ready, pending_folders, end }, seen_to))
+    let not_ready = owners.into_iter().filter(|event| !seen_to.contains(event)).collect();
+    Ok((Preparation { not_ready, pending_folders, end }, seen_to))
 }
 
 /// Those of `events` that have a folder which was not seen to: it came into being after [`remove`] looked.

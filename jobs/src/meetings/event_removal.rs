@@ -79,8 +79,8 @@ struct Number {
     number: i64,
 }
 
-/// Removes `events`, whose rows the caller has locked and found to be due, or counts what would go with them. An event
-/// with a shared folder that is not among those seen to is left alone and counts as locked.
+/// Removes `events`, which the caller has found to be due with their rows and those of their rooms locked, or counts
+/// what would go with them. An event with a shared folder that is not among those seen to is left alone and counts as locked.
 pub(super) fn remove(
     connection: &mut Connection,
     mut events: Ids,
@@ -96,9 +96,10 @@ pub(super) fn remove(
     if events.0.is_empty() {
         return Ok(Removal { locked, ..Removal::default() });
     }
-    let rooms = own_rooms(connection, &events, step)?;
-    // With the rooms locked nothing can be linked to them any more, so these are all the assets there will be.
-    let assets = assets(connection, &rooms)?;
+    let rooms = own_rooms(connection, &events)?;
+    // With the rooms locked nothing can be linked to them any more, so these are all the assets there will be. With the
+    // links locked none can pass to another room, where it would be missed.
+    let assets = assets(connection, &rooms, step)?;
     let asset_ids = Ids(assets.iter().map(|asset| asset.id.0).collect());
     let mut rows = BTreeMap::new();
     for (tables, ids) in
@@ -122,17 +123,9 @@ fn object_key(asset: Uid) -> String {
     format!("assets/{}", asset.0.as_hyphenated())
 }
 
-/// The rooms of `events` that no other event uses. Locking them first, then asking whether another event uses them,
-/// leaves no moment at which one could slip in: an event that refers to a room needs a lock on it.
-fn own_rooms(connection: &mut Connection, events: &Ids, step: Step) -> QueryResult<Ids> {
-    if step == Step::Remove && connection.is_postgres() {
-        let lock = format!(
-            "SELECT id FROM rooms WHERE id IN (SELECT room FROM events WHERE id {}) ORDER BY id FOR UPDATE",
-            connection.is_among_ids(1)
-        );
-        let _locked: Vec<Id> =
-            each!(&mut *connection, c => diesel::sql_query(&lock).bind::<SqlIds, _>(events).load(c))?;
-    }
+/// The rooms of `events` that no other event uses. Their rows are locked, so that none can slip in: an event that refers
+/// to a room needs a lock on it.
+fn own_rooms(connection: &mut Connection, events: &Ids) -> QueryResult<Ids> {
     let sql = format!(
         "SELECT DISTINCT e.room AS id FROM events e WHERE e.id {among} AND NOT EXISTS \
              (SELECT 1 FROM events other WHERE other.room = e.room AND NOT other.id {among})",
@@ -142,10 +135,11 @@ fn own_rooms(connection: &mut Connection, events: &Ids, step: Step) -> QueryResu
     Ok(Ids(rooms.into_iter().map(|room| room.id.0).collect()))
 }
 
-fn assets(connection: &mut Connection, rooms: &Ids) -> QueryResult<Vec<Asset>> {
+fn assets(connection: &mut Connection, rooms: &Ids, step: Step) -> QueryResult<Vec<Asset>> {
     let sql = format!(
-        "SELECT a.id, a.size FROM room_assets r JOIN assets a ON a.id = r.asset_id WHERE r.room_id {}",
-        connection.is_among_ids(1)
+        "SELECT a.id, a.size FROM room_assets r JOIN assets a ON a.id = r.asset_id WHERE r.room_id {} {}",
+        connection.is_among_ids(1),
+        if step == Step::Remove { connection.locking("FOR UPDATE OF r") } else { "" },
     );
     each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(rooms).load(c))
 }

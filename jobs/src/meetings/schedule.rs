@@ -1,6 +1,6 @@
 //! When an event takes place: its dates, its recurrence and the exceptions to it, as rows of the platform.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
@@ -22,9 +22,54 @@ pub(super) const REQUIRES: [Requirement; 3] = [
     Requirement { table: "event_exceptions", columns: &["event_id", "exception_date", "kind", "starts_at", "ends_at"] },
 ];
 
-/// The dates of one event.
-#[derive(Debug, QueryableByName)]
-pub(super) struct Dates {
+/// An event with more exceptions than this is not judged: all of them would have to be held in memory.
+const MOST_EXCEPTIONS: i64 = 5_000;
+
+/// When one event takes place, as the platform has it. Equal schedules have equal ends.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Schedule {
+    /// The event.
+    pub(super) event: Uuid,
+    occurs: Occurs,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Occurs {
+    OnceUntil(DateTime<Utc>),
+    Again(Series),
+    TooManyExceptions,
+}
+
+/// What is known of an event's end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    /// Its last occurrence ended at or before the cutoff.
+    Past,
+    /// It goes on after the cutoff.
+    Ahead,
+    /// It cannot be told, for the given reason.
+    Unclear(String),
+}
+
+impl Schedule {
+    /// Tells whether the event ended at or before `cutoff`. That of a single event is its stored end; never that of a
+    /// series, where it is the start of the last occurrence, or a date a century ahead.
+    pub(super) fn end(&self, cutoff: DateTime<Utc>) -> End {
+        match &self.occurs {
+            Occurs::OnceUntil(end) if *end <= cutoff => End::Past,
+            Occurs::OnceUntil(_) => End::Ahead,
+            Occurs::Again(series) => match judge(series, cutoff) {
+                Verdict::Over => End::Past,
+                Verdict::NotOver => End::Ahead,
+                Verdict::Unclear(reason) => End::Unclear(reason),
+            },
+            Occurs::TooManyExceptions => End::Unclear(format!("it has more than {MOST_EXCEPTIONS} exceptions")),
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct Dates {
     #[diesel(sql_type = SqlUuid)]
     event_id: Uid,
     #[diesel(sql_type = SqlInstant)]
@@ -59,113 +104,113 @@ struct ExceptionRow {
     ends_at: Option<Instant>,
 }
 
-/// What is known of one event's end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
-    /// Its last occurrence ended at or before the cutoff.
-    Past,
-    /// It goes on after the cutoff.
-    Ahead,
-    /// It cannot be told, for the given reason.
-    Unclear(String),
+#[derive(QueryableByName)]
+struct EventId {
+    #[diesel(sql_type = SqlUuid)]
+    event_id: Uid,
 }
 
-/// The dates of the events after `after` in key order, at most `limit` of them.
-pub(super) fn page(connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Vec<Dates>> {
-    let after = after.unwrap_or(Uuid::nil());
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    each!(connection, c => {
-        diesel::sql_query(
-            "SELECT event_id, starts_at, starts_at_tz, ends_at, duration_secs FROM event_dates \
-             WHERE event_id > $1 ORDER BY event_id LIMIT $2",
-        )
-        .bind::<SqlUuid, _>(Uid(after))
-        .bind::<BigInt, _>(limit)
-        .load(c)
-    })
+/// The schedules of the events after `after` in key order, at most `limit` of them; events without dates have none.
+pub(super) fn page(connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Vec<Schedule>> {
+    let sql = format!(
+        "SELECT event_id, starts_at, starts_at_tz, ends_at, duration_secs FROM event_dates \
+         WHERE event_id {} $1 ORDER BY event_id LIMIT $2",
+        if after.is_some() { ">" } else { ">=" }
+    );
+    let dates = each!(&mut *connection, c => {
+        diesel::sql_query(&sql)
+            .bind::<SqlUuid, _>(Uid(after.unwrap_or(Uuid::nil())))
+            .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
+            .load(c)
+    })?;
+    complete(connection, dates, Step::Count)
 }
 
-/// The dates of those of `events` that have any; on PostgreSQL with the events' and the dates' rows locked, those that
-/// are locked already left out.
-pub(super) fn lock(connection: &mut Connection, events: &Ids, step: Step) -> QueryResult<Vec<Dates>> {
+/// The schedules of those of `events` that have one.
+///
+/// When removing, the rows of the events, of their dates and of their rooms are locked, which also keeps anything from
+/// being attached to them; events of which one of these rows is locked already are left out.
+pub(super) fn of(connection: &mut Connection, events: &Ids, step: Step) -> QueryResult<Vec<Schedule>> {
     let sql = format!(
         "SELECT d.event_id, d.starts_at, d.starts_at_tz, d.ends_at, d.duration_secs \
-         FROM events e JOIN event_dates d ON d.event_id = e.id WHERE e.id {} ORDER BY e.id {}",
+         FROM events e JOIN event_dates d ON d.event_id = e.id JOIN rooms r ON r.id = e.room \
+         WHERE e.id {} ORDER BY e.id {}",
         connection.is_among_ids(1),
-        if step == Step::Remove { connection.locking("FOR UPDATE OF e, d SKIP LOCKED") } else { "" },
+        if step == Step::Remove { connection.locking("FOR UPDATE OF e, d, r SKIP LOCKED") } else { "" },
     );
-    each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))
+    let dates = each!(&mut *connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
+    complete(connection, dates, step)
 }
 
 /// Those of `events` that have dates, locked or not.
 pub(super) fn existing(connection: &mut Connection, events: &Ids) -> QueryResult<Vec<Uuid>> {
-    let sql = format!(
-        "SELECT event_id, starts_at, starts_at_tz, ends_at, duration_secs FROM event_dates WHERE event_id {}",
-        connection.is_among_ids(1)
-    );
-    let rows: Vec<Dates> = each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
-    Ok(rows.iter().map(Dates::event).collect())
+    let sql = format!("SELECT event_id FROM event_dates WHERE event_id {}", connection.is_among_ids(1));
+    let rows: Vec<EventId> = each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
+    Ok(rows.into_iter().map(|row| row.event_id.0).collect())
 }
 
-/// Tells for each of `dates` whether the event ended at or before `cutoff`.
+/// Adds recurrences and exceptions to dates.
 ///
 /// When removing, the rows read here are locked too. They are waited for, not skipped: a recurrence that is passed
 /// over would make a series look like a single event.
-pub(super) fn ends(
-    connection: &mut Connection,
-    dates: Vec<Dates>,
-    cutoff: DateTime<Utc>,
-    step: Step,
-) -> QueryResult<Vec<(Uuid, End)>> {
+fn complete(connection: &mut Connection, dates: Vec<Dates>, step: Step) -> QueryResult<Vec<Schedule>> {
+    let lock = if step == Step::Remove { connection.locking("FOR UPDATE") } else { "" };
     let all = Ids(dates.iter().map(|row| row.event_id.0).collect());
-    let mut patterns = recurrences(connection, &all, step)?;
-    let recurring = Ids(patterns.keys().copied().collect());
-    let mut exceptions =
-        if recurring.0.is_empty() { BTreeMap::new() } else { exceptions(connection, &recurring, step)? };
-    let ends = dates.into_iter().map(|row| {
-        let id = row.event_id.0;
-        let end = match patterns.remove(&id) {
-            None if row.ends_at.0 <= cutoff => End::Past,
-            None => End::Ahead,
-            Some(pattern) => {
-                let series = Series {
-                    starts_at: row.starts_at.0,
-                    starts_at_tz: row.starts_at_tz,
-                    duration_secs: row.duration_secs,
-                    pattern,
-                    exceptions: exceptions.remove(&id).unwrap_or_default(),
-                };
-                match judge(&series, cutoff) {
-                    Verdict::Over => End::Past,
-                    Verdict::NotOver => End::Ahead,
-                    Verdict::Unclear(reason) => End::Unclear(reason),
-                }
-            }
+    let mut patterns = recurrences(connection, &all, lock)?;
+    let mut recurring = Ids(patterns.keys().copied().collect());
+    let overfull = overfull(connection, &recurring)?;
+    recurring.0.retain(|event| !overfull.contains(event));
+    let mut exceptions = exceptions(connection, &recurring, lock)?;
+    let schedules = dates.into_iter().map(|row| {
+        let event = row.event_id.0;
+        let occurs = match patterns.remove(&event) {
+            None => Occurs::OnceUntil(row.ends_at.0),
+            Some(_) if overfull.contains(&event) => Occurs::TooManyExceptions,
+            Some(pattern) => Occurs::Again(Series {
+                starts_at: row.starts_at.0,
+                starts_at_tz: row.starts_at_tz,
+                duration_secs: row.duration_secs,
+                pattern,
+                exceptions: exceptions.remove(&event).unwrap_or_default(),
+            }),
         };
-        (id, end)
+        Schedule { event, occurs }
     });
-    Ok(ends.collect())
+    Ok(schedules.collect())
 }
 
-fn recurrences(connection: &mut Connection, events: &Ids, step: Step) -> QueryResult<BTreeMap<Uuid, String>> {
+fn recurrences(connection: &mut Connection, events: &Ids, lock: &str) -> QueryResult<BTreeMap<Uuid, String>> {
     let sql = format!(
-        "SELECT event_id, recurrence_pattern FROM event_recurrences WHERE event_id {} {}",
-        connection.is_among_ids(1),
-        lock_clause(connection, step),
+        "SELECT event_id, recurrence_pattern FROM event_recurrences WHERE event_id {} {lock}",
+        connection.is_among_ids(1)
     );
     let rows: Vec<Recurrence> = each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
     Ok(rows.into_iter().map(|row| (row.event_id.0, row.recurrence_pattern)).collect())
 }
 
-fn exceptions(connection: &mut Connection, events: &Ids, step: Step) -> QueryResult<BTreeMap<Uuid, Vec<Exception>>> {
+fn overfull(connection: &mut Connection, events: &Ids) -> QueryResult<BTreeSet<Uuid>> {
+    if events.0.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let sql = format!(
+        "SELECT event_id FROM event_exceptions WHERE event_id {} GROUP BY event_id HAVING count(*) > {MOST_EXCEPTIONS}",
+        connection.is_among_ids(1)
+    );
+    let rows: Vec<EventId> = each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
+    Ok(rows.into_iter().map(|row| row.event_id.0).collect())
+}
+
+fn exceptions(connection: &mut Connection, events: &Ids, lock: &str) -> QueryResult<BTreeMap<Uuid, Vec<Exception>>> {
+    let mut exceptions = BTreeMap::<_, Vec<_>>::new();
+    if events.0.is_empty() {
+        return Ok(exceptions);
+    }
     let sql = format!(
         "SELECT event_id, exception_date, CAST(kind AS TEXT) AS kind, starts_at, ends_at FROM event_exceptions \
-         WHERE event_id {} {}",
-        connection.is_among_ids(1),
-        lock_clause(connection, step),
+         WHERE event_id {} ORDER BY event_id, exception_date, exception_date_tz {lock}",
+        connection.is_among_ids(1)
     );
     let rows: Vec<ExceptionRow> = each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
-    let mut exceptions = BTreeMap::<_, Vec<_>>::new();
     for row in rows {
         let change = match row.kind.as_str() {
             "cancelled" => Change::Cancelled,
@@ -179,15 +224,4 @@ fn exceptions(connection: &mut Connection, events: &Ids, step: Step) -> QueryRes
         exceptions.entry(row.event_id.0).or_default().push(exception);
     }
     Ok(exceptions)
-}
-
-fn lock_clause(connection: &Connection, step: Step) -> &'static str {
-    if step == Step::Remove { connection.locking("FOR UPDATE") } else { "" }
-}
-
-impl Dates {
-    /// The event.
-    pub(super) fn event(&self) -> Uuid {
-        self.event_id.0
-    }
 }

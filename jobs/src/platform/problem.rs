@@ -75,6 +75,11 @@ impl Problem {
         self
     }
 
+    /// The outermost problem in an error's chain, if there is one.
+    pub fn within(error: &anyhow::Error) -> Option<&Self> {
+        error.chain().find_map(|part| part.downcast_ref())
+    }
+
     /// The kind, which decides the exit code.
     pub fn kind(&self) -> Kind {
         self.kind
@@ -83,5 +88,26 @@ impl Problem {
     /// What the operator can do, if there is anything specific to say.
     pub fn advice(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::database::DatabaseError;
+
+    #[test]
+    fn a_problem_is_found_however_it_is_wrapped() {
+        let problem = || Problem::new(Kind::Configuration, "no").hint("do");
+        let wrapped = [
+            anyhow::Error::from(problem()),
+            anyhow::Error::from(problem()).context("while trying"),
+            anyhow::Error::from(DatabaseError::from(problem())),
+            anyhow::Error::from(DatabaseError::from(problem())).context("while trying"),
+        ];
+        for error in wrapped {
+            assert_eq!(Problem::within(&error).map(|found| found.kind().exit_code()), Some(78), "{error:#}");
+        }
+        assert!(Problem::within(&anyhow::anyhow!("something else")).is_none());
     }
 }

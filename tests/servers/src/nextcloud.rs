@@ -201,7 +201,11 @@ impl Shared {
                 Some(Answer::Redirect(target)) => answers::html(302).with_location(target),
                 Some(Answer::Reset) => return Ok(()),
             };
-            response.send(stream)?;
+            let last = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+            response.send(stream, last)?;
+            if last {
+                return Ok(());
+            }
         }
         Ok(())
     }

@@ -6,8 +6,10 @@ mod sample;
 mod sql;
 mod state;
 mod transcript;
+mod unchanged;
+mod under_way;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,12 +20,11 @@ use tempfile::TempDir;
 use upkeep_test_servers::Postgres;
 use upkeep_test_servers::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
 
-pub(crate) use self::process::{
-    Running, bare, bound_by_permissions, deletes_assets, run_bare, run_with_input, shell, wait_until,
-};
+pub(crate) use self::process::{Running, bare, bound_by_permissions, run_bare, run_with_input, shell};
 pub(crate) use self::sample::{Event, Exception, Occurs, Sample};
-pub(crate) use self::sql::Dialect;
+pub(crate) use self::sql::{Dialect, sqlite_texts};
 pub(crate) use self::transcript::WRONG_SECRET;
+pub(crate) use self::under_way::{deletes_assets, is_trial, once, signal, wait_until};
 
 /// Which database a site has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,81 +255,6 @@ impl Site {
         self.execute(&sample.sql(self.dialect()));
         for (key, size) in sample.objects() {
             self.store(&key, &vec![b'x'; size]);
-        }
-    }
-
-    /// Stores an object.
-    pub(crate) fn store(&self, key: &str, body: &[u8]) {
-        match &self.storage {
-            Storage::S3(server) => server.bucket(BUCKET).put(key, body),
-            Storage::Directory(path) => {
-                let file = path.join(key);
-                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-                std::fs::write(file, body).unwrap();
-            }
-        }
-    }
-
-    /// The keys of all stored objects.
-    pub(crate) fn objects(&self) -> BTreeSet<String> {
-        match &self.storage {
-            Storage::S3(server) => server.bucket(BUCKET).keys().into_iter().collect(),
-            Storage::Directory(path) => match std::fs::read_dir(path.join("assets")) {
-                Ok(entries) => {
-                    entries.map(|entry| format!("assets/{}", entry.unwrap().file_name().to_str().unwrap())).collect()
-                }
-                Err(_) => BTreeSet::new(),
-            },
-        }
-    }
-
-    /// Every row of every table but upkeep's own, as text.
-    pub(crate) fn rows(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let tables = match &self.database {
-            Database::Postgres(_) => {
-                "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-                 WHERE c.relkind = 'r' AND n.nspname = 'public'"
-            }
-            Database::Sqlite(_) => "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
-        };
-        let tables = self.texts(tables).into_iter().filter(|table| !table.starts_with("upkeep_"));
-        tables.map(|table| (table.clone(), self.rows_of(&table))).collect()
-    }
-
-    /// Every row of one table, as text.
-    pub(crate) fn rows_of(&self, table: &str) -> BTreeSet<String> {
-        match &self.database {
-            Database::Postgres(_) => self.texts(&format!("SELECT t::text FROM {table} t")).into_iter().collect(),
-            Database::Sqlite(_) => {
-                let columns = self.texts(&format!("SELECT name FROM pragma_table_info('{table}')"));
-                let quoted: Vec<_> = columns.iter().map(|column| format!("quote({column})")).collect();
-                self.texts(&format!("SELECT {} FROM {table}", quoted.join("||','||"))).into_iter().collect()
-            }
-        }
-    }
-
-    /// The entries of the outbox: kind and target.
-    pub(crate) fn outbox(&self) -> BTreeSet<String> {
-        self.texts("SELECT kind || ' ' || target FROM upkeep_pending_deletions").into_iter().collect()
-    }
-
-    /// The identifiers of all events.
-    pub(crate) fn events(&self) -> BTreeSet<uuid::Uuid> {
-        let sql = match self.dialect() {
-            Dialect::Postgres => "SELECT id::text FROM events",
-            Dialect::Sqlite => "SELECT hex(id) FROM events",
-        };
-        self.texts(sql).iter().map(|id| id.parse().unwrap()).collect()
-    }
-
-    /// The single text column of a query.
-    pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
-        match &self.database {
-            Database::Postgres(_) => {
-                let rows = self.in_platform(|session| session.query(sql, &[])).unwrap();
-                rows.iter().map(|row| row.get(0)).collect()
-            }
-            Database::Sqlite(path) => sql::sqlite_texts(path, sql),
         }
     }
 }

@@ -86,8 +86,7 @@ impl Running {
 
     /// Sends a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        super::signal(self.child.id(), name);
     }
 
     /// Waits for its end.
@@ -108,19 +107,4 @@ impl Running {
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}: {run:#?}", begun.elapsed());
         run
     }
-}
-
-/// Waits for something to become true.
-#[track_caller]
-pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !condition() {
-        assert!(Instant::now() < deadline, "{what}: not within 30 seconds");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Whether a request deletes objects of the platform, beyond finding out whether that is allowed.
-pub(crate) fn deletes_assets(request: &upkeep_test_servers::fault_proxy::Request) -> bool {
-    request.is_delete_objects() && !request.mentions(".upkeep-access-check")
 }

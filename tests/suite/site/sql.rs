@@ -55,7 +55,8 @@ struct Row {
     value: String,
 }
 
-pub(super) fn sqlite_texts(path: &Path, sql: &str) -> Vec<String> {
+/// The single text column of a query of an SQLite file.
+pub(crate) fn sqlite_texts(path: &Path, sql: &str) -> Vec<String> {
     let mut connection = diesel::SqliteConnection::establish(path.to_str().unwrap()).unwrap();
     let rows: Vec<Row> =
         diesel::sql_query(format!("WITH q(value) AS ({sql}) SELECT value FROM q")).load(&mut connection).unwrap();

@@ -19,7 +19,7 @@ use occurrences::Budget;
 use rule::{Anchor, End};
 
 /// A recurring event as the platform stores it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Series {
     /// `starts_at`, the start of the first occurrence (DTSTART).
     pub(crate) starts_at: DateTime<Utc>,
@@ -34,7 +34,7 @@ pub(crate) struct Series {
 }
 
 /// One occurrence that differs from the rule.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Exception {
     /// `exception_date`: when the occurrence would have started.
     pub(crate) original_start: DateTime<Utc>,
@@ -43,7 +43,7 @@ pub(crate) struct Exception {
 }
 
 /// What became of an occurrence.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Change {
     /// It does not take place.
     Cancelled,
@@ -135,8 +135,9 @@ fn anchor(series: &Series) -> Result<Anchor, String> {
         let name: String = series.starts_at_tz.escape_debug().take(40).collect();
         format!("its time zone '{name}' is unknown")
     })?;
-    if !(1..=occurrences::LAST_YEAR).contains(&series.starts_at.year()) {
-        return Err(format!("its start is not within the years 1 to {}", occurrences::LAST_YEAR));
+    // Those that iCalendar dates have room for.
+    if !(1..=9999).contains(&series.starts_at.year()) {
+        return Err("its start is not within the years 1 to 9999".to_owned());
     }
     let local = series.starts_at.with_timezone(&zone).naive_local();
     Ok(Anchor { zone, instant: series.starts_at, local })

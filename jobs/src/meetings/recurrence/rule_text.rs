@@ -2,10 +2,13 @@
 //!
 //! Whatever is not understood in full is refused: a part that is ignored could be the one that prolongs the series.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
-use chrono_tz::Tz;
+use std::ops::RangeInclusive;
 
-use super::rule::{Anchor, End, Frequency, Rule, instant_of};
+use chrono::{DateTime, Datelike, Month, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc, Weekday};
+use chrono_tz::Tz;
+use rrule::{NWeekday, RRule};
+
+use super::rule::{Anchor, End, Rule, instant_of};
 
 /// The platform's column holds about 4,090 characters; this is more than they can take in UTF-8.
 const LONGEST_PATTERN: usize = 16 * 1024;
@@ -81,9 +84,8 @@ fn starts_property(line: &str) -> bool {
 fn rule(text: &str, anchor: &Anchor) -> Result<Rule, String> {
     let text = text.to_ascii_uppercase();
     let mut seen: Vec<&str> = Vec::new();
-    let mut frequency = None;
     let (mut count, mut until) = (None, None);
-    let mut rule = Rule::default();
+    let mut parts = RRule::default();
     for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
         let (name, value) = part.split_once('=').ok_or("its RRULE has a part without a value")?;
         let (name, value) = (name.trim(), value.trim());
@@ -92,78 +94,47 @@ fn rule(text: &str, anchor: &Anchor) -> Result<Rule, String> {
         }
         seen.push(name);
         let read = match name {
-            "FREQ" => self::frequency(value).map(|value| frequency = Some(value)),
-            "COUNT" => positive(value).map(|value| count = Some(value)),
-            "UNTIL" => self::until(value, anchor).map(|value| until = Some(value)),
-            "INTERVAL" => positive(value).map(|value| rule.interval = value),
-            "WKST" => weekday(value).map(|value| rule.week_start = value),
-            "BYMONTH" => numbers(value, 1..=12, false).map(|values| rule.by_month = values),
-            "BYMONTHDAY" => numbers(value, 1..=31, true).map(|values| rule.by_month_day = values),
-            "BYYEARDAY" => numbers(value, 1..=366, true).map(|values| rule.by_year_day = values),
-            "BYWEEKNO" => numbers(value, 1..=53, true).map(|values| rule.by_week_no = values),
-            "BYSETPOS" => numbers(value, 1..=366, true).map(|values| rule.by_set_pos = values),
-            "BYHOUR" => numbers(value, 0..=23, false).map(|values| rule.by_hour = values),
-            "BYMINUTE" => numbers(value, 0..=59, false).map(|values| rule.by_minute = values),
+            "FREQ" => value.parse().map(|frequency| parts.freq(frequency)).ok(),
+            "COUNT" => positive(value).map(|number| count = Some(number)).map(|()| parts),
+            "UNTIL" => self::until(value, anchor).map(|instant| until = Some(instant)).map(|()| parts),
+            "INTERVAL" => positive(value).map(|number| parts.interval(number)),
+            "WKST" => weekday(value).map(|day| parts.week_start(day)),
+            "BYMONTH" => months(value).map(|months| parts.by_month(&months)),
+            "BYMONTHDAY" => numbers(value, 1..=31, true).map(|numbers| parts.by_month_day(numbers)),
+            "BYYEARDAY" => numbers(value, 1..=366, true).map(|numbers| parts.by_year_day(numbers)),
+            "BYWEEKNO" => numbers(value, 1..=53, true).map(|numbers| parts.by_week_no(numbers)),
+            "BYSETPOS" => numbers(value, 1..=366, true).map(|numbers| parts.by_set_pos(numbers)),
+            "BYHOUR" => numbers(value, 0..=23, false).map(|numbers| parts.by_hour(numbers)),
+            "BYMINUTE" => numbers(value, 0..=59, false).map(|numbers| parts.by_minute(numbers)),
             // RFC 5545 also has 60, the leap second, which no clock here can show.
-            "BYSECOND" => numbers(value, 0..=59, false).map(|values| rule.by_second = values),
-            "BYDAY" => weekdays(value).map(|values| rule.by_day = values),
+            "BYSECOND" => numbers(value, 0..=59, false).map(|numbers| parts.by_second(numbers)),
+            "BYDAY" => weekdays(value).map(|days| parts.by_weekday(days)),
             _ => return Err(format!("its RRULE has a part that is not supported: {}", shown(name))),
         };
-        read.ok_or_else(|| format!("the {name} of its RRULE cannot be read"))?;
+        parts = read.ok_or_else(|| format!("the {name} of its RRULE cannot be read"))?;
     }
-    rule.frequency = frequency.ok_or("its RRULE has no FREQ")?;
-    rule.end = match (count, until) {
+    if !seen.contains(&"FREQ") {
+        return Err("its RRULE has no FREQ".to_owned());
+    }
+    // Week numbers alone mean the weekday of the start; the crate would take the whole weeks.
+    let days = [parts.get_by_weekday().len(), parts.get_by_month_day().len(), parts.get_by_year_day().len()];
+    if !parts.get_by_week_no().is_empty() && days == [0; 3] {
+        parts = parts.by_weekday(vec![NWeekday::Every(anchor.local.weekday())]);
+    }
+    let end = match (count, until) {
         (None, None) => End::Never,
         (Some(count), None) => End::Count(count),
         (None, Some(until)) => End::Until(until),
         (Some(_), Some(_)) => return Err("its RRULE has both COUNT and UNTIL".to_owned()),
     };
-    consistent(&rule)?;
+    let rule = Rule { parts, end };
+    rule.check_allowed()?;
     Ok(rule)
 }
 
-/// The combinations that RFC 5545 section 3.3.10 forbids. They are refused because programs disagree on what they mean.
-fn consistent(rule: &Rule) -> Result<(), String> {
-    let frequency = rule.frequency;
-    let has_ordinal = rule.by_day.iter().any(|(ordinal, _)| *ordinal != 0);
-    let yearly = frequency == Frequency::Yearly;
-    let unusable = if !rule.by_month_day.is_empty() && frequency == Frequency::Weekly {
-        Some("BYMONTHDAY")
-    } else if !rule.by_year_day.is_empty()
-        && matches!(frequency, Frequency::Monthly | Frequency::Weekly | Frequency::Daily)
-    {
-        Some("BYYEARDAY")
-    } else if !rule.by_week_no.is_empty() && !yearly {
-        Some("BYWEEKNO")
-    } else if has_ordinal && !(frequency == Frequency::Monthly || yearly && rule.by_week_no.is_empty()) {
-        Some("a numbered BYDAY")
-    } else if !rule.by_set_pos.is_empty() && !rule.has_by_part() {
-        Some("BYSETPOS")
-    } else {
-        None
-    };
-    match unusable {
-        Some(part) => Err(format!("its RRULE has {part} where the iCalendar rules do not allow it")),
-        None => Ok(()),
-    }
-}
-
-fn frequency(text: &str) -> Option<Frequency> {
-    Some(match text {
-        "YEARLY" => Frequency::Yearly,
-        "MONTHLY" => Frequency::Monthly,
-        "WEEKLY" => Frequency::Weekly,
-        "DAILY" => Frequency::Daily,
-        "HOURLY" => Frequency::Hourly,
-        "MINUTELY" => Frequency::Minutely,
-        "SECONDLY" => Frequency::Secondly,
-        _ => return None,
-    })
-}
-
-fn positive(text: &str) -> Option<u32> {
-    let number = digits(text)?;
-    (number > 0).then_some(number)
+fn positive<T: TryFrom<u32>>(text: &str) -> Option<T> {
+    let number = digits(text).filter(|number| *number > 0)?;
+    T::try_from(number).ok()
 }
 
 /// Plain digits only: the standard parser would take a sign as well.
@@ -172,43 +143,36 @@ fn digits(text: &str) -> Option<u32> {
     if plain { text.parse().ok() } else { None }
 }
 
-/// Comma-separated numbers, sorted for binary search; negative ones (counted from the end) only where `signed`.
-fn numbers(text: &str, range: std::ops::RangeInclusive<u32>, signed: bool) -> Option<Vec<i32>> {
-    let mut numbers = text
-        .split(',')
-        .map(|item| {
-            let item = item.trim();
-            let unsigned = if signed { item.strip_prefix(['+', '-']).unwrap_or(item) } else { item };
-            let negative = unsigned != item && item.starts_with('-');
-            let magnitude = digits(unsigned)?;
-            let number = i32::try_from(magnitude).ok()?;
-            range.contains(&magnitude).then_some(if negative { -number } else { number })
-        })
-        .collect::<Option<Vec<i32>>>()?;
-    numbers.sort_unstable();
-    numbers.dedup();
-    Some(numbers)
+/// Comma-separated numbers; negative ones (counted from the end) only where `signed`.
+fn numbers<T: TryFrom<i32>>(text: &str, range: RangeInclusive<u32>, signed: bool) -> Option<Vec<T>> {
+    let number = |item: &str| {
+        let item = item.trim();
+        let unsigned = if signed { item.strip_prefix(['+', '-']).unwrap_or(item) } else { item };
+        let magnitude = digits(unsigned).filter(|magnitude| range.contains(magnitude))?;
+        let number = i32::try_from(magnitude).ok()?;
+        T::try_from(if item.starts_with('-') { -number } else { number }).ok()
+    };
+    text.split(',').map(number).collect()
 }
 
-/// Days since Monday.
-fn weekday(text: &str) -> Option<u32> {
-    ["MO", "TU", "WE", "TH", "FR", "SA", "SU"].into_iter().zip(0..).find(|(name, _)| *name == text).map(|(_, day)| day)
+fn months(text: &str) -> Option<Vec<Month>> {
+    numbers::<u8>(text, 1..=12, false)?.into_iter().map(|number| Month::try_from(number).ok()).collect()
 }
 
-/// The values of BYDAY: ordinal (0 for every such day) and weekday, sorted.
-fn weekdays(text: &str) -> Option<Vec<(i32, u32)>> {
-    let mut days = text
-        .split(',')
-        .map(|item| {
-            let item = item.trim();
-            let (ordinal, name) = item.split_at_checked(item.len().checked_sub(2)?)?;
-            let ordinal = if ordinal.is_empty() { 0 } else { *numbers(ordinal, 1..=53, true)?.first()? };
-            Some((ordinal, weekday(name)?))
-        })
-        .collect::<Option<Vec<_>>>()?;
-    days.sort_unstable();
-    days.dedup();
-    Some(days)
+fn weekday(text: &str) -> Option<Weekday> {
+    let number = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"].iter().position(|name| *name == text)?;
+    Weekday::try_from(u8::try_from(number).ok()?).ok()
+}
+
+/// The values of BYDAY: weekdays, each maybe with its number within the month or year.
+fn weekdays(text: &str) -> Option<Vec<NWeekday>> {
+    let day = |item: &str| {
+        let item = item.trim();
+        let (number, name) = item.split_at_checked(item.len().checked_sub(2)?)?;
+        let number = if number.is_empty() { None } else { Some(*numbers(number, 1..=53, true)?.first()?) };
+        Some(NWeekday::new(number, weekday(name)?))
+    };
+    text.split(',').map(day).collect()
 }
 
 /// The last moment at which an occurrence may start.

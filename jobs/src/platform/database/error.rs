@@ -14,8 +14,8 @@ pub enum DatabaseError {
     /// that took too long. With fewer rows, or later, it may pass. The text is the database's own.
     #[error("{0}")]
     Rejected(String),
-    /// The database does not work at all, or the run has been told to stop.
-    // Not transparent: that would take the problem itself, with its kind and hint, out of the chain of causes.
+    /// The database does not work at all, or the run has been told to stop. Not transparent: the exit code is decided
+    /// by the problem, which has to be found among the causes.
     #[error("{0}")]
     Problem(#[from] Problem),
 }

@@ -26,10 +26,11 @@ use super::{Access, Connection};
 pub(super) type PostgresConnection = AsyncConnectionWrapper<AsyncPgConnection, Driver>;
 
 /// The settings are local to the transaction, so that they hold behind a transaction-mode pooler, too. Selections read
-/// without locks and may take a while; a transaction that writes holds locks that the live platform may want.
+/// without locks and may take a while; a transaction that writes holds locks that the live platform may want. It gives
+/// way before the server looks for deadlocks (`deadlock_timeout`, one second), since then the platform could lose.
 pub(super) const BEGIN_READING: &str = "BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = '300s'; SET LOCAL lock_timeout = '1s'; \
      SET LOCAL idle_in_transaction_session_timeout = '30s'";
-pub(super) const BEGIN_WRITING: &str = "BEGIN; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '1s'; \
+pub(super) const BEGIN_WRITING: &str = "BEGIN; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '500ms'; \
      SET LOCAL idle_in_transaction_session_timeout = '30s'";
 
 /// Longer than any statement may take at the server: beyond it the network is dead, not the statement slow.

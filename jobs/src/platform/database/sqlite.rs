@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::{QueryResult, SqliteConnection};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::problem::{Kind, Problem};
 use super::Access;
@@ -44,7 +45,12 @@ pub(super) fn open(path: &Path, access: Access) -> Result<SqliteConnection, Prob
     let Some(name) = path.to_str() else {
         return Err(cannot_open("its path is not valid Unicode".into()));
     };
-    let mut connection = SqliteConnection::establish(name).map_err(|error| cannot_open(error.to_string()))?;
+    let uri = format!("file:{}?mode=ro", utf8_percent_encode(name, NON_ALPHANUMERIC));
+    // The last to close a database writes the log back into it, unless it may not; without a log there is nothing to
+    // write, but whoever may not write could not remove the new one either.
+    let leaves_log = access == Access::ReadOnly && Path::new(&format!("{name}-wal")).exists();
+    let mut connection = SqliteConnection::establish(if leaves_log { &uri } else { name })
+        .map_err(|error| cannot_open(error.to_string()))?;
     connection
         .batch_execute(SESSION)
         .and_then(|()| match access {

@@ -1,6 +1,6 @@
 //! The types that columns of both backends share: uuid, instant, JSON, and lists of values bound as one parameter.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
@@ -46,6 +46,15 @@ pub struct Uid(pub Uuid);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, AsExpression, FromSqlRow)]
 #[diesel(sql_type = SqlInstant)]
 pub struct Instant(pub DateTime<Utc>);
+
+impl Instant {
+    /// `instant`, or the nearer end of the calendar if the `micros` it was made of lie outside: one strange row must not
+    /// keep a job from the others.
+    fn in_calendar(instant: Option<DateTime<Utc>>, micros: i64) -> Self {
+        let end = if micros < 0 { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC };
+        Instant(instant.unwrap_or(end))
+    }
+}
 
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq, AsExpression, FromSqlRow)]
@@ -96,12 +105,10 @@ impl ToSql<SqlInstant, Pg> for Instant {
 
 impl FromSql<SqlInstant, Pg> for Instant {
     fn from_sql(bytes: PgValue<'_>) -> deserialize::Result<Self> {
-        // `infinity` and `-infinity` are legal in a timestamptz but not in chrono: the ends of its calendar.
-        match <i64 as FromSql<BigInt, Pg>>::from_sql(bytes)? {
-            i64::MAX => Ok(Instant(DateTime::<Utc>::MAX_UTC)),
-            i64::MIN => Ok(Instant(DateTime::<Utc>::MIN_UTC)),
-            _ => FromSql::<Timestamptz, Pg>::from_sql(bytes).map(Instant),
-        }
+        // Microseconds since 2000; `infinity` and `-infinity` are the ends of that range.
+        const EPOCH: DateTime<Utc> = DateTime::from_timestamp(946_684_800, 0).unwrap();
+        let micros = <i64 as FromSql<BigInt, Pg>>::from_sql(bytes)?;
+        Ok(Instant::in_calendar(EPOCH.checked_add_signed(TimeDelta::microseconds(micros)), micros))
     }
 }
 
@@ -115,8 +122,7 @@ impl ToSql<SqlInstant, Sqlite> for Instant {
 impl FromSql<SqlInstant, Sqlite> for Instant {
     fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
         let micros = <i64 as FromSql<BigInt, Sqlite>>::from_sql(value)?;
-        let instant = DateTime::from_timestamp_micros(micros);
-        instant.map(Instant).ok_or_else(|| format!("{micros} µs since 1970 is not in the calendar").into())
+        Ok(Instant::in_calendar(DateTime::from_timestamp_micros(micros), micros))
     }
 }
 

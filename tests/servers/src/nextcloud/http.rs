@@ -85,18 +85,22 @@ impl Response {
         self
     }
 
-    pub(super) fn send(&self, mut stream: &TcpStream) -> io::Result<()> {
-        stream.write_all((self.head(self.body.len()) + &self.body).as_bytes())
+    /// `last` if the client does not want the connection to stay open.
+    pub(super) fn send(&self, mut stream: &TcpStream, last: bool) -> io::Result<()> {
+        stream.write_all((self.head(self.body.len(), last) + &self.body).as_bytes())
     }
 
     /// Promises more than it sends; the connection is to be closed afterwards.
     pub(super) fn send_half(&self, mut stream: &TcpStream) -> io::Result<()> {
         let half = self.body.get(..self.body.len() / 2).unwrap_or_default();
-        stream.write_all((self.head(self.body.len() + 1) + half).as_bytes())
+        stream.write_all((self.head(self.body.len() + 1, true) + half).as_bytes())
     }
 
-    fn head(&self, length: usize) -> String {
+    fn head(&self, length: usize, last: bool) -> String {
         let mut head = format!("HTTP/1.1 {} Status\r\nContent-Type: {}\r\n", self.status, self.content_type);
+        if last {
+            head += "Connection: close\r\n";
+        }
         if let Some(location) = &self.location {
             head += &format!("Location: {location}\r\n");
         }
