@@ -15,12 +15,6 @@ fn filled(database: DatabaseKind, storage: StorageKind) -> Site {
     site
 }
 
-fn wait_for_lock(site: &Site) {
-    let blocked = "SELECT application_name FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
-                   AND application_name = 'upkeep:event-cleanup' AND datname = current_database()";
-    wait_until("a statement waits for a lock", || !site.texts(blocked).is_empty());
-}
-
 #[test]
 fn in_the_middle_of_a_statement_that_waits() {
     let site = filled(DatabaseKind::Postgres, StorageKind::Directory);
@@ -30,7 +24,7 @@ fn in_the_middle_of_a_statement_that_waits() {
     transaction.batch_execute("LOCK TABLE invites").unwrap();
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let run = Running::start(site.command(&EXECUTE));
-        wait_for_lock(&site);
+        site.wait_until_upkeep_waits_for_a_lock();
         let run = run.ends_soon_after(signal).expect(code);
         if signal == "INT" {
             assert_snapshot!(run.transcript_at(&site), @"
