@@ -149,7 +149,17 @@ pub fn clean_up<C: Cleanup>(context: &Context, cleanup: &mut C) -> anyhow::Resul
                 waiting: BTreeMap::new(),
             };
             let worked = run.all();
-            run.close(worked)?;
+            let closed = run.close(worked);
+            let did_something = {
+                let report = context.report();
+                report.counts.deleted + report.objects_deleted + report.shared_folders_deleted + report.backlog > 0
+            };
+            // How far a run got that ended early, but nothing about what it never came to look at.
+            if closed.is_err() && !did_something {
+                return closed;
+            }
+            summary::<C>(context);
+            return closed;
         }
     }
     summary::<C>(context);
@@ -426,13 +436,14 @@ fn summary<C: Cleanup>(context: &Context) {
     let report = context.report();
     let (one, many) = C::ITEM;
     let items = |n: u64| format!("{n} {}", if n == 1 { one } else { many });
+    let objects = |n: u64| format!("{n} stored {}", if n == 1 { "object" } else { "objects" });
     if report.counts.matched == 0 {
         log::info!("Looked at {}, none is due", items(report.counts.examined));
     } else if let Some(plan) = &report.plan {
         let (found, size) = (items(plan.ids.len() as u64), bytes_in_words(plan.bytes));
-        log::info!("Would delete {found} with {} stored objects ({size})", plan.objects);
+        log::info!("Would delete {found} with {} ({size})", objects(plan.objects));
         for (table, rows) in &plan.rows {
-            log::info!("  {rows} rows of {table}");
+            log::info!("  from {table}: {rows}");
         }
     } else {
         log::info!("Deleted {} of {} due", items(report.counts.deleted), report.counts.matched);
@@ -442,16 +453,16 @@ fn summary<C: Cleanup>(context: &Context) {
     }
     if report.objects_deleted > 0 {
         let size = bytes_in_words(report.bytes_freed);
-        log::info!("Deleted {} stored objects ({size})", report.objects_deleted);
+        log::info!("Deleted {} ({size})", objects(report.objects_deleted));
     }
     if report.shared_folders_deleted > 0 {
-        log::info!("Removed {} shared folders", report.shared_folders_deleted);
+        log::info!("Shared folders removed: {}", report.shared_folders_deleted);
     }
     if report.counts.failed > report.failures.len() as u64 {
         log::error!("{} failures in all; -v shows each of them", report.counts.failed);
     }
     if report.backlog > 0 {
-        log::warn!("{} stored objects or shared folders wait for a later run", report.backlog);
+        log::warn!("Left for a later run: {} stored objects or shared folders whose rows are gone", report.backlog);
     }
 }
 
