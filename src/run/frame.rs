@@ -6,6 +6,9 @@ use super::document::{Document, Outcome};
 
 pub(super) fn begin() {
     log::info!("Starting job execution");
+}
+
+pub(super) fn loading() {
     log::info!("Loading parameters");
 }
 

@@ -60,8 +60,9 @@ pub(crate) fn run(
     frame::begin();
     // Before signals are watched: whoever is still waiting for standard input has begun nothing and may end at once.
     let parameters = parameters();
-    let result = signals::watch(&stop)
-        .and_then(|()| attempt(request, parameters, configuration, &stop, &mut document, &mut lease));
+    let watched = signals::watch(&stop);
+    frame::loading();
+    let result = watched.and_then(|()| attempt(request, parameters, configuration, &stop, &mut document, &mut lease));
     document.conclude(result.as_ref());
     if let Some(lease) = lease {
         crash_point("done");

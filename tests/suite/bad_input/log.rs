@@ -28,7 +28,8 @@ fn assert_harmless(run: &Run) {
         };
         assert!(!said.contains(steers), "{said:?}");
         for line in said.lines().filter(|line| line.contains("forged")) {
-            assert!(line.starts_with("[WARN ] event "), "{said:?}");
+            // Beyond the twentieth they are debug lines.
+            assert!(line.starts_with("[WARN ] event ") || line.starts_with("[DEBUG] event "), "{said:?}");
         }
     }
 }

@@ -218,7 +218,7 @@ fn while_the_parameters_are_awaited() {
             command.stdin(std::process::Stdio::piped());
             command
         });
-        run.until_it_says("Loading parameters");
+        run.until_it_says("Starting job execution");
         let run = run.ends_soon_after(signal);
         // Nothing has begun, so the signal does what it does to any program.
         assert_eq!((run.code, run.signal), (None, Some(code)), "{run:#?}");
