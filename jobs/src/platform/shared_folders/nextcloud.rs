@@ -103,7 +103,7 @@ impl Nextcloud {
     pub(super) fn plan(&self, folder: &SharedFolder) -> Result<Removal, String> {
         let data = &folder.provider_data;
         if data.is_string() {
-            return Err("its provider_data cannot be read".to_owned());
+            return Err("its provider_data cannot be read as a JSON object".to_owned());
         }
         match data.get("type").and_then(|tag| tag.as_str()) {
             Some("nextcloud") => {}
