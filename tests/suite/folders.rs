@@ -1,10 +1,13 @@
 //! Shared folders: removed at their provider before their events go, and what happens when they cannot be.
 
+mod hostile;
+mod meanwhile;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use upkeep_test_servers::Nextcloud;
-use upkeep_test_servers::fault_proxy::{Fault, FaultProxy};
+use upkeep_test_servers::fault_proxy::Fault;
 use upkeep_test_servers::nextcloud::{Answer, PASSWORD, USERNAME};
 
 use crate::site::{DatabaseKind, Event, Run, Sample, Site, StorageKind, deletes_assets};
@@ -215,24 +218,6 @@ fn a_waiting_folder_is_not_looked_for_at_another_provider() {
     assert_gone_but_for_its_folder(&site, &event);
 }
 
-#[test]
-fn paths_that_lead_to_the_root_or_elsewhere_are_never_sent() {
-    for path in ["", "/", "//", ".", "..", "a/..", "../a", "a/./b", "/a/../", " ", "a//..", "a\\..\\..", "a\n"] {
-        let (site, nextcloud) = site(Sqlite);
-        nextcloud.add_folder("a");
-        let event = Event::ended(31).with_folder(path, shares("1", "2"));
-        site.fill(&Sample::of([event.clone()]));
-        let before = site.rows();
-        site.clean_up(&STRICT).expect(1);
-        assert_eq!(site.rows(), before, "{path:?}");
-        assert_warned(&site.clean_up(&[]).expect(0), &event);
-        site.clean_up(&[]).expect(0);
-        assert_gone_but_for_its_folder(&site, &event);
-        assert!(nextcloud.requests().is_empty(), "{path:?}");
-        assert_eq!(nextcloud.folders(), ["a"]);
-    }
-}
-
 /// The event is locked when its folder is gone already: it is tried again, and the folder counts once, with the event.
 #[test]
 fn a_folder_counts_once_however_often_its_event_is_tried() {
@@ -252,31 +237,20 @@ fn a_folder_counts_once_however_often_its_event_is_tried() {
     assert!(site.events().is_empty());
 }
 
-/// A folder that comes into being after the batch's folders were seen to must not lose its row unremoved.
+/// A provider that fails every request is asked a few times a run, not a few times for each group of folders.
 #[test]
-fn a_folder_made_meanwhile_is_removed_all_the_same() {
-    let (mut site, nextcloud) = site(Postgres);
-    let (first, second) = (with_folder(&nextcloud, "opentalk/first"), Event::ended(31).with_assets(1));
-    site.fill(&Sample::of([first, second.clone()]));
-    let (write, read) = nextcloud.add_folder("opentalk/second");
-    let sql = format!(
-        "INSERT INTO event_shared_folders VALUES ('{}', now(), now(), 'opentalk/second', '', '', '', '', '{}')",
-        second.id,
-        shares(&write, &read)
-    );
-    let proxy = FaultProxy::in_front_of(nextcloud.url().strip_prefix("http://").unwrap().parse().unwrap());
-    connect(&mut site, &proxy.uri());
-    let database = site.database_name().to_owned();
-    crate::site::once(
-        &proxy,
-        |_| true,
-        move || {
-            upkeep_test_servers::Postgres::shared().client(&database).batch_execute(&sql).unwrap();
-        },
-    );
-    let report = site.clean_up(&STRICT).expect(0).report();
-    assert_eq!(report["counts"]["deleted"], 2);
-    assert_eq!(report["shared_folders_deleted"], 2);
-    assert!(nextcloud.folders().is_empty() && nextcloud.shares().is_empty());
-    assert!(site.events().is_empty() && site.objects().is_empty() && site.outbox().is_empty());
+fn a_provider_that_is_down_is_given_up_for_the_whole_run() {
+    let (site, nextcloud) = site(Sqlite);
+    site.fill(&Sample::of((0..70).map(|n| with_folder(&nextcloud, &format!("opentalk/{n}")))));
+    nextcloud.answer("/ocs/", Answer::Status(401));
+    site.clean_up(&[]).expect(0);
+    assert!(site.events().is_empty());
+    assert_eq!(site.outbox().len(), 70);
+    let asked = nextcloud.requests().len();
+    assert!((8..=16).contains(&asked), "{asked}");
+    site.clean_up(&[]).expect(0);
+    assert!((8..=16).contains(&(nextcloud.requests().len() - asked)));
+    nextcloud.behave();
+    assert_eq!(site.clean_up(&[]).expect(0).report()["shared_folders_deleted"], 70);
+    assert!(site.outbox().is_empty() && nextcloud.folders().is_empty());
 }

@@ -99,7 +99,7 @@ fn remove(context: &Context, stores: &Stores, entries: &[Entry]) -> anyhow::Resu
     for entry in entries {
         // A folder recorded while no provider was configured belongs to whichever is configured now.
         let here = entry.location == stores.folders.location() || entry.location == SharedFolders::NOWHERE;
-        let folder = entry.details.as_ref().map(|details| serde_json::from_value::<SharedFolder>(details.0.clone()));
+        let folder = entry.details.as_deref().map(serde_json::from_str::<SharedFolder>);
         results.push(match folder {
             _ if !here => Err(format!("it is with {}, but that provider is not the configured one", entry.location)),
             Some(Ok(folder)) => Ok(folder),

@@ -70,8 +70,9 @@ pub(super) struct Entry {
     pub(super) target: String,
     #[diesel(sql_type = BigInt)]
     pub(super) bytes: i64,
-    #[diesel(sql_type = Nullable<SqlJson>)]
-    pub(super) details: Option<Json>,
+    /// JSON as text, so that one entry that cannot be read does not block the others.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(super) details: Option<String>,
 }
 
 #[derive(QueryableByName)]
@@ -192,7 +193,8 @@ pub(super) fn note_failures(
 /// A page of entries that no run under way is about to see to itself.
 pub(super) fn left_behind(connection: &mut Connection, kind: Kind, after: i64) -> QueryResult<Vec<Entry>> {
     let sql = format!(
-        "SELECT p.id, p.location, p.target, p.bytes, p.details FROM upkeep_pending_deletions p \
+        "SELECT p.id, p.location, p.target, p.bytes, CAST(p.details AS TEXT) AS details \
+         FROM upkeep_pending_deletions p \
          WHERE p.kind = $1 AND p.id > $2 AND NOT EXISTS \
              (SELECT 1 FROM upkeep_leases l WHERE l.run_id = p.run_id AND l.expires_at > {}) \
          ORDER BY p.id LIMIT $3",

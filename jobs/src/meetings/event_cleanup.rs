@@ -89,7 +89,7 @@ that another event uses; users, groups and tariffs.";
 struct EndedEvents {
     cutoff: DateTime<Utc>,
     failure_keeps_event: bool,
-    /// The events of the batch in hand whose folders have been seen to.
+    /// The folders of the batch in hand that have been seen to.
     seen_to: SeenTo,
 }
 

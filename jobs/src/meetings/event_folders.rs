@@ -3,15 +3,16 @@
 //! The order is for safety: an event without its folder can be found and deleted again, a folder without its event
 //! could not be found any more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::sql_types::Text;
 use diesel::{QueryResult, QueryableByName, RunQueryDsl};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::each;
 use crate::kit::{Context, PendingFolder, Preparation, Stores};
-use crate::platform::database::{Connection, Database, Ids, Json, SqlIds, SqlJson, SqlUuid, Uid};
+use crate::platform::database::{Connection, Database, Ids, SqlIds, SqlUuid, Uid};
 use crate::platform::shared_folders::SharedFolder;
 use crate::platform::{Kind, Problem};
 
@@ -25,12 +26,13 @@ struct FolderRow {
     event_id: Uid,
     #[diesel(sql_type = Text)]
     path: String,
-    #[diesel(sql_type = SqlJson)]
-    provider_data: Json,
+    /// JSON as text: not everything that a database takes for JSON can be read here.
+    #[diesel(sql_type = Text)]
+    provider_data: String,
 }
 
-/// The events whose folders have been seen to; only those may lose their row that says where the folder is.
-pub(super) type SeenTo = BTreeSet<Uuid>;
+/// The folders that have been seen to, by event; only those may lose their row that says where the folder is.
+pub(super) type SeenTo = BTreeMap<Uuid, SharedFolder>;
 
 /// Removes the folders of the events in `due`. With `failure_keeps_event`, an event whose folder could not be removed
 /// is a failure, is not ready, and ends the run after this batch; else its folder is pending.
@@ -45,7 +47,7 @@ pub(super) fn remove(
     mut still_due: impl FnMut(&mut Connection, &Ids) -> QueryResult<BTreeSet<Uuid>>,
 ) -> anyhow::Result<(Preparation, SeenTo)> {
     let all = Ids(due.to_vec());
-    let rows = database.read(|connection| folders(connection, &all))?;
+    let rows = database.read(|connection| folders(connection, &all, ""))?;
     let owners: BTreeSet<_> = rows.iter().map(|row| row.event_id.0).collect();
     let mut seen_to = SeenTo::new();
     let mut pending_folders = Vec::new();
@@ -67,9 +69,9 @@ pub(super) fn remove(
                     failed += 1;
                     continue;
                 }
-                Err(reason) => pending_folders.push(PendingFolder { event, folder, reason }),
+                Err(reason) => pending_folders.push(PendingFolder { event, folder: folder.clone(), reason }),
             }
-            seen_to.insert(event);
+            seen_to.insert(event, folder);
         }
         if failed > 0 {
             break;
@@ -81,19 +83,22 @@ pub(super) fn remove(
              or let such events go with \"fail_on_shared_folder_deletion_error\": false",
         )
     });
-    let not_ready = owners.into_iter().filter(|event| !seen_to.contains(event)).collect();
+    let not_ready = owners.into_iter().filter(|event| !seen_to.contains_key(event)).collect();
     Ok((Preparation { not_ready, pending_folders, end }, seen_to))
 }
 
-/// Those of `events` that have a folder which was not seen to: it came into being after [`remove`] looked.
+/// Those of `events` that have a folder which was not seen to: it came into being, or in place of another, after
+/// [`remove`] looked. The rows of all are locked, so that none changes before it goes.
 pub(super) fn unseen(connection: &mut Connection, events: &Ids, seen_to: &SeenTo) -> QueryResult<BTreeSet<Uuid>> {
-    let rows = folders(connection, events)?;
-    Ok(rows.into_iter().map(|row| row.event_id.0).filter(|event| !seen_to.contains(event)).collect())
+    let rows = folders(connection, events, connection.locking("FOR UPDATE"))?;
+    let unseen = rows.iter().filter(|row| seen_to.get(&row.event_id.0) != Some(&row.folder()));
+    Ok(unseen.map(|row| row.event_id.0).collect())
 }
 
-fn folders(connection: &mut Connection, events: &Ids) -> QueryResult<Vec<FolderRow>> {
+fn folders(connection: &mut Connection, events: &Ids, locking: &str) -> QueryResult<Vec<FolderRow>> {
     let sql = format!(
-        "SELECT event_id, path, provider_data FROM event_shared_folders WHERE event_id {} ORDER BY event_id",
+        "SELECT event_id, path, CAST(provider_data AS TEXT) AS provider_data FROM event_shared_folders \
+         WHERE event_id {} ORDER BY event_id {locking}",
         connection.is_among_ids(1)
     );
     each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))
@@ -101,6 +106,9 @@ fn folders(connection: &mut Connection, events: &Ids) -> QueryResult<Vec<FolderR
 
 impl FolderRow {
     fn folder(&self) -> SharedFolder {
-        SharedFolder { path: self.path.clone(), provider_data: self.provider_data.0.clone() }
+        let text = &self.provider_data;
+        // What cannot be read is kept as it is: the provider refuses it, and the outbox can store it.
+        let provider_data = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
+        SharedFolder { path: self.path.clone(), provider_data }
     }
 }

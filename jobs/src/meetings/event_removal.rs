@@ -80,7 +80,8 @@ struct Number {
 }
 
 /// Removes `events`, which the caller has found to be due with their rows and those of their rooms locked, or counts
-/// what would go with them. An event with a shared folder that is not among those seen to is left alone and counts as locked.
+/// what would go with them. An event whose shared folder, as it is now, was not seen to is left alone and counts
+/// as locked.
 pub(super) fn remove(
     connection: &mut Connection,
     mut events: Ids,

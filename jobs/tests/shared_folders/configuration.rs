@@ -125,7 +125,7 @@ fn folders_of_another_provider_are_failures() {
         (json!({"type": 1, "write_share_id": "1", "read_share_id": "2"}), "does not name the folder's provider"),
         (json!(null), "does not name the folder's provider"),
         (json!([]), "does not name the folder's provider"),
-        (json!("nextcloud"), "does not name the folder's provider"),
+        (json!("nextcloud"), "its provider_data cannot be read"),
         (json!({"type": "nextcloud", "read_share_id": "2"}), "provider_data lacks write_share_id"),
         (json!({"type": "nextcloud", "write_share_id": "1"}), "provider_data lacks read_share_id"),
         (json!({"type": "nextcloud", "write_share_id": 1, "read_share_id": "2"}), "provider_data lacks write_share_id"),

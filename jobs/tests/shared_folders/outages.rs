@@ -106,6 +106,33 @@ fn what_lies_with_the_provider_ends_the_attempts() {
     }
 }
 
+/// A job removes folders in groups: each group would wait for a provider that hangs.
+#[test]
+fn a_provider_that_hangs_is_waited_for_once_and_not_by_every_group() {
+    let server = Nextcloud::start().unwrap();
+    let folders = many(&server);
+    server.answer("/shares/", Answer::Delay(FOR_EVER));
+    let client = impatient(&server.url());
+    for group in folders.chunks(10) {
+        assert!(remove(&client, group).iter().all(Result::is_err));
+    }
+    assert!((8..=16).contains(&server.requests().len()));
+    let reason = failure(&client, &folders[0]);
+    assert!(reason.starts_with("not attempted, as 8 others in a row failed: "), "{reason}");
+}
+
+#[test]
+fn a_success_in_between_ends_a_row_of_failures() {
+    let server = Nextcloud::start().unwrap();
+    server.answer("/shares/bad", Answer::Status(502));
+    let bad = vec![stored("folder", "bad", "gone"); 7];
+    let client = client(&server);
+    for n in 0..3 {
+        assert!(remove(&client, &bad).iter().all(Result::is_err));
+        succeeds(&client, &existing(&server, &format!("folder {n}")));
+    }
+}
+
 #[test]
 fn what_lies_with_the_folders_does_not() {
     for (needle, answer) in [

@@ -1,5 +1,6 @@
 //! Nextcloud: what is sent for a folder, what is never sent, and what an answer means.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use base64::Engine;
@@ -9,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use ureq::http::header::HeaderName;
 
 use super::requests::{Answer, Failure, Requests};
+use super::work::Health;
 use super::{SharedFolder, ocs};
 use crate::platform::{InvalidSetting, Stop, endpoint};
 
@@ -77,6 +79,8 @@ pub(super) struct Nextcloud {
     base: String,
     username: String,
     requests: Requests,
+    /// It outlives a call: a provider that hangs must not cost its waits for every group of folders again.
+    pub(super) health: Mutex<Health>,
 }
 
 impl Nextcloud {
@@ -88,7 +92,7 @@ impl Nextcloud {
         let credentials = STANDARD.encode(format!("{username}:{}", settings.password.expose_secret()));
         let authorization = SecretString::from(format!("Basic {credentials}"));
         let requests = Requests::new(authorization, settings.connect_timeout, settings.request_timeout);
-        Ok(Self { base, username, requests })
+        Ok(Self { base, username, requests, health: Mutex::default() })
     }
 
     pub(super) fn location(&self) -> String {
@@ -98,6 +102,9 @@ impl Nextcloud {
     /// Turns what the platform stored into requests, or says why nothing must be sent.
     pub(super) fn plan(&self, folder: &SharedFolder) -> Result<Removal, String> {
         let data = &folder.provider_data;
+        if data.is_string() {
+            return Err("its provider_data cannot be read as a JSON object".to_owned());
+        }
         match data.get("type").and_then(|tag| tag.as_str()) {
             Some("nextcloud") => {}
             Some(other) => {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::platform::{Problem, Stop};
 /// Requests in flight at the provider; a PHP installation often has a few dozen workers for everybody.
 pub(super) const THREADS: usize = 8;
 
-/// This many folders in a row failing for the provider's own reasons speak for all that follow.
+/// This many folders in a row failing for the provider's own reasons speak for all that follow in this run.
 const GIVE_UP_AFTER: usize = 8;
 
 /// How often a caller that waits for answers looks at its stop.
@@ -28,13 +28,12 @@ pub(super) struct Work {
     nextcloud: Arc<Nextcloud>,
     folders: Vec<SharedFolder>,
     next: AtomicUsize,
-    health: Mutex<Health>,
     stop: Stop,
 }
 
 /// What the folders so far have shown about the provider.
-#[derive(Default)]
-struct Health {
+#[derive(Debug, Default)]
+pub(super) struct Health {
     /// How many folders it dealt with, one way or the other.
     working_answers: usize,
     /// The reasons of those that failed since for the provider's own reasons.
@@ -43,13 +42,7 @@ struct Health {
 
 impl Work {
     pub(super) fn new(nextcloud: Arc<Nextcloud>, folders: &[SharedFolder], stop: &Stop) -> Self {
-        Self {
-            nextcloud,
-            folders: folders.to_vec(),
-            next: AtomicUsize::new(0),
-            health: Mutex::default(),
-            stop: stop.clone(),
-        }
+        Self { nextcloud, folders: folders.to_vec(), next: AtomicUsize::new(0), stop: stop.clone() }
     }
 
     /// Waits for all outcomes, in the folders' order, or for the stop.
@@ -129,6 +122,6 @@ impl Work {
     }
 
     fn health(&self) -> MutexGuard<'_, Health> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+        self.nextcloud.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

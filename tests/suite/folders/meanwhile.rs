@@ -1,0 +1,59 @@
+//! Folders that come into being while upkeep is at work.
+
+use upkeep_test_servers::fault_proxy::FaultProxy;
+
+use super::*;
+use crate::site::once;
+
+/// Has the platform do `sql` while the first request is on its way, as long as the proxy returned lives.
+fn during_the_first_request(site: &mut Site, nextcloud: &Nextcloud, sql: String) -> FaultProxy {
+    let proxy = FaultProxy::in_front_of(nextcloud.url().strip_prefix("http://").unwrap().parse().unwrap());
+    connect(site, &proxy.uri());
+    let database = site.database_name().to_owned();
+    once(
+        &proxy,
+        |_| true,
+        move || upkeep_test_servers::Postgres::shared().client(&database).batch_execute(&sql).unwrap(),
+    );
+    proxy
+}
+
+/// A folder that comes into being after the batch's folders were seen to must not lose its row unremoved.
+#[test]
+fn a_folder_made_meanwhile_is_removed_all_the_same() {
+    let (mut site, nextcloud) = site(Postgres);
+    let (first, second) = (with_folder(&nextcloud, "opentalk/first"), Event::ended(31).with_assets(1));
+    site.fill(&Sample::of([first, second.clone()]));
+    let (write, read) = nextcloud.add_folder("opentalk/second");
+    let sql = format!(
+        "INSERT INTO event_shared_folders VALUES ('{}', now(), now(), 'opentalk/second', '', '', '', '', '{}')",
+        second.id,
+        shares(&write, &read)
+    );
+    let _proxy = during_the_first_request(&mut site, &nextcloud, sql);
+    let report = site.clean_up(&STRICT).expect(0).report();
+    assert_eq!(report["counts"]["deleted"], 2);
+    assert_eq!(report["shared_folders_deleted"], 2);
+    assert!(nextcloud.folders().is_empty() && nextcloud.shares().is_empty());
+    assert!(site.events().is_empty() && site.objects().is_empty() && site.outbox().is_empty());
+}
+
+/// What was removed is not the folder whose row would go.
+#[test]
+fn a_folder_made_anew_meanwhile_is_removed_all_the_same() {
+    let (mut site, nextcloud) = site(Postgres);
+    let event = with_folder(&nextcloud, "opentalk/first");
+    site.fill(&Sample::of([event.clone()]));
+    let (write, read) = nextcloud.add_folder("opentalk/second");
+    let sql = format!(
+        "DELETE FROM event_shared_folders; \
+         INSERT INTO event_shared_folders VALUES ('{}', now(), now(), 'opentalk/second', '', '', '', '', '{}')",
+        event.id,
+        shares(&write, &read)
+    );
+    let _proxy = during_the_first_request(&mut site, &nextcloud, sql);
+    let report = site.clean_up(&STRICT).expect(0).report();
+    assert_eq!(report["counts"]["deleted"], 1);
+    assert!(nextcloud.folders().is_empty() && nextcloud.shares().is_empty());
+    assert!(site.events().is_empty() && site.outbox().is_empty());
+}
