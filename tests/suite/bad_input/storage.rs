@@ -8,7 +8,7 @@ use upkeep_test_servers::fault_proxy::{Fault, FaultProxy};
 use upkeep_test_servers::s3::{ACCESS_KEY, SECRET_KEY};
 
 use super::{EXECUTE, complaint, fails, fill};
-use crate::site::{BUCKET, DatabaseKind, Site, StorageKind, WRONG_SECRET, bound_by_permissions, finish};
+use crate::site::{BUCKET, DatabaseKind, Event, Sample, Site, StorageKind, WRONG_SECRET, bound_by_permissions, finish};
 
 fn site() -> Site {
     let site = Site::new(DatabaseKind::Postgres, StorageKind::S3);
