@@ -62,9 +62,10 @@ impl Config {
     pub(crate) fn load(explicit: Option<&Path>, environment: &Environment) -> Result<Self, Problem> {
         let file = environment.configuration_file(explicit)?;
         let mut settings = sources::Settings::gather(file.as_ref(), environment)?;
+        let database = database::database(&mut settings, environment)?;
         Ok(Self {
-            database: database::database(&mut settings, environment)?,
-            storage: storage::storage(&mut settings, environment)?,
+            storage: storage::storage(&mut settings, environment, &database)?,
+            database,
             shared_folder: shared_folder::shared_folder(&settings)?,
             safety: safety::safety(&settings)?,
             file: file.map(|file| file.path),

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use upkeep_jobs::kit::StorageSettings;
 use upkeep_jobs::platform::Problem;
+use upkeep_jobs::platform::database::DatabaseUrl;
 use upkeep_jobs::platform::storage::S3Settings;
 
 use super::environment::{Environment, shown};
 use super::keys::{
-    Key, STORAGE_ACCESS_KEY, STORAGE_BUCKET, STORAGE_FORCE_PATH_STYLE, STORAGE_KIND, STORAGE_PATH, STORAGE_REGION,
-    STORAGE_SECRET_KEY, STORAGE_URI,
+    DATABASE_URL, Key, STORAGE_ACCESS_KEY, STORAGE_BUCKET, STORAGE_FORCE_PATH_STYLE, STORAGE_KIND, STORAGE_PATH,
+    STORAGE_REGION, STORAGE_SECRET_KEY, STORAGE_URI,
 };
 use super::sources::Settings;
 use super::value::Value;
@@ -17,13 +18,23 @@ use super::value::Value;
 const OF_S3: &[Key] =
     &[STORAGE_URI, STORAGE_BUCKET, STORAGE_REGION, STORAGE_ACCESS_KEY, STORAGE_SECRET_KEY, STORAGE_FORCE_PATH_STYLE];
 
-pub(super) fn storage(settings: &mut Settings, environment: &Environment) -> Result<StorageSettings, Problem> {
+pub(super) fn storage(
+    settings: &mut Settings,
+    environment: &Environment,
+    database: &DatabaseUrl,
+) -> Result<StorageSettings, Problem> {
     if !settings.is_given(STORAGE_KIND) {
         // The default would silently be the empty local directory, and every object there looks deleted.
         if let Some(&key) = OF_S3.iter().find(|&&key| settings.is_given(key)) {
             return Err(settings
                 .invalid(key, "is set, but storage.kind is not")
                 .hint(r#"add kind = "s3" to [storage], or remove the keys for S3"#));
+        }
+        if let DatabaseUrl::Postgres(_) = database {
+            let fault = "is missing, and a platform with PostgreSQL has no default for it";
+            return Err(settings.invalid(STORAGE_KIND, fault).hint(
+                r#"say in [storage] where the platform keeps its objects: kind = "s3" or "directory", and what it needs"#,
+            ));
         }
     }
     match settings.text(STORAGE_KIND)? {
@@ -33,7 +44,9 @@ pub(super) fn storage(settings: &mut Settings, environment: &Environment) -> Res
         }
         "directory" => {
             settings.retire(OF_S3, "not used by directory");
-            directory(settings, environment).map(StorageSettings::Directory)
+            let given = [DATABASE_URL, STORAGE_KIND, STORAGE_PATH].iter().any(|&key| settings.is_given(key));
+            let path = directory(settings, environment)?;
+            Ok(if given { StorageSettings::Directory(path) } else { StorageSettings::Embedded(path) })
         }
         other => Err(settings.invalid(STORAGE_KIND, format!(r#"must be "s3" or "directory", not {other:?}"#))),
     }

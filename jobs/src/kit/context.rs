@@ -19,8 +19,10 @@ use crate::platform::{Kind, Problem, Stop};
 /// Where objects are stored.
 #[derive(Debug, Clone)]
 pub enum StorageSettings {
-    /// A directory that plays a bucket.
+    /// A directory that plays a bucket. It has to exist.
     Directory(PathBuf),
+    /// The same, beside the embedded database when neither is configured: upkeep creates both.
+    Embedded(PathBuf),
     /// A bucket.
     S3(S3Settings),
 }
@@ -148,6 +150,7 @@ impl Context {
         let resources = self.resources()?;
         let objects: Arc<dyn WriteObjects> = match &resources.storage {
             StorageSettings::Directory(path) => Arc::new(Directory::new(path.clone())),
+            StorageSettings::Embedded(path) => Arc::new(Directory::created(path.clone())?),
             StorageSettings::S3(settings) => Arc::new(S3::new(settings.clone(), self.stop.clone())?),
         };
         let folders = match &resources.shared_folders {

@@ -4,6 +4,7 @@ mod endpoint;
 mod problem;
 mod setting;
 mod stop;
+mod words;
 
 pub mod database;
 pub mod shared_folders;

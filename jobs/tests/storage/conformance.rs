@@ -8,7 +8,7 @@ use super::*;
 /// Runs a check on a directory and on an S3 server.
 fn on_each(check: impl Fn(&dyn WriteObjects)) {
     let directory = TempDir::new().unwrap();
-    check(&Directory::new(directory.path().join("not").join("yet")));
+    check(&Directory::new(directory.path().to_owned()));
     let fixture = Fixture::new();
     check(&fixture.store);
 }

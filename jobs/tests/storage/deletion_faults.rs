@@ -100,6 +100,17 @@ fn keys_the_store_refuses_are_named_in_its_words() {
 }
 
 #[test]
+fn the_words_of_a_store_are_one_line_without_control_characters() {
+    let (fixture, keys) = Fixture::with_objects(2);
+    let key = keys[..1].to_vec();
+    fixture.proxy.set(move |_| Fault::RefuseKeys(key.clone(), "No&#0;such\n[ERROR]&#x1b;"));
+    let refused = refused(&fixture.store, &keys);
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(refused[0].1.starts_with("No such [ERROR]"), "{refused:?}");
+    assert!(!refused[0].1.contains(char::is_control), "{refused:?}");
+}
+
+#[test]
 fn a_refusal_of_every_key_is_no_outage() {
     let (fixture, keys) = Fixture::with_objects(2);
     let all = keys.clone();
@@ -168,10 +179,20 @@ fn a_store_without_delete_objects_is_deleted_from_one_by_one() {
 #[test]
 fn an_answer_that_confirms_nothing_is_not_taken_for_a_confirmation() {
     let (fixture, keys) = Fixture::with_objects(30);
-    fixture.proxy.set(|request| if request.is_delete_objects() { Fault::AnswerNothing(200) } else { Fault::None });
-    assert_eq!(refused(&fixture.store, &keys), []);
-    assert!(fixture.bucket.keys().is_empty());
-    assert_eq!(fixture.server.count("DeleteObject"), 30);
+    let not_s3 = ["not S3's", "must be that of an S3 store"];
+    for fault in [Fault::AnswerNothing(200), Fault::AnswerPage(200)] {
+        let wrong = fault.clone();
+        fixture.proxy.set(move |_| wrong.clone());
+        assert_problem(fixture.store.delete_many(&keys), Kind::Configuration, &not_s3);
+        assert_problem(fixture.store.check_deletable(), Kind::Configuration, &not_s3);
+        // One by one, as well.
+        let store = store(&fixture.proxy.uri());
+        fixture.proxy.set(move |request| {
+            if request.is_delete_objects() { Fault::Answer(501, "NotImplemented") } else { fault.clone() }
+        });
+        assert_problem(store.delete_many(&keys), Kind::Configuration, &not_s3);
+    }
+    assert_eq!(fixture.bucket.keys().len(), 30);
 
     // S3 may begin an answer with 200 and find out afterwards that it failed.
     let (fixture, keys) = Fixture::with_objects(3);

@@ -17,12 +17,34 @@ fn nothing_is_created_before_the_first_put() {
     let store = Directory::new(path.clone());
     assert_eq!(list(&store, ""), []);
     assert_eq!(store.head("assets/a").unwrap(), None);
-    assert_eq!(refused(&store, &strings(&["assets/a"])), []);
-    store.check_deletable().unwrap();
+    assert_eq!(refused(&store, &[]), []);
+    let words = ["b: it does not exist", "its volume is mounted"];
+    assert_problem(store.delete_many(&strings(&["assets/a"])), Kind::Configuration, &words);
+    assert_problem(store.check_deletable(), Kind::Configuration, &words);
     assert!(!directory.path().join("a").exists());
     put(&store, "assets/a", b"x");
     assert_eq!(fs::read(path.join("assets/a")).unwrap(), b"x");
     assert_eq!(store.location(), format!("directory {}", path.display()));
+}
+
+#[test]
+fn nothing_is_gone_once_the_root_is() {
+    let directory = TempDir::new().unwrap();
+    let (root, unmounted) = (directory.path().join("root"), directory.path().join("unmounted"));
+    let store = Directory::created(root.clone()).unwrap();
+    put(&store, "assets/a", b"x");
+    store.check_deletable().unwrap();
+    fs::rename(&root, &unmounted).unwrap();
+    let keys = strings(&["assets/a"]);
+    assert_problem(store.delete_many(&keys), Kind::Configuration, &["does not exist"]);
+    // What shows up below a volume that is no longer mounted.
+    fs::create_dir(&root).unwrap();
+    assert_problem(store.delete_many(&keys), Kind::Configuration, &["was replaced by another directory"]);
+    assert_problem(store.check_deletable(), Kind::Configuration, &["was replaced by another directory"]);
+    fs::remove_dir(&root).unwrap();
+    fs::rename(&unmounted, &root).unwrap();
+    assert_eq!(refused(&store, &keys), []);
+    assert_eq!(list(&store, ""), []);
 }
 
 #[test]

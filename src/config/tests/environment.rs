@@ -108,7 +108,7 @@ fn the_state_directory_is_systemds_else_xdgs_else_in_the_home() {
     assert_eq!(sqlite(&variables(&machine, &[xdg, home])), machine.path("xdg/upkeep/upkeep.db"));
     assert_eq!(sqlite(&variables(&machine, &[home])), machine.path("home/.local/state/upkeep/upkeep.db"));
     let config = Config::load(None, &variables(&machine, &[systemd])).unwrap();
-    assert!(matches!(config.storage, StorageSettings::Directory(path) if path == machine.path("state/objects")));
+    assert!(matches!(config.storage, StorageSettings::Embedded(path) if path == machine.path("state/objects")));
 }
 
 #[test]
@@ -131,8 +131,10 @@ fn a_home_is_needed_only_for_a_default() {
     );
     let database = ("UPKEEP_DATABASE__URL", "postgres://db/x");
     assert!(Config::load(None, &machine.environment([database])).is_err());
-    let storage = ("UPKEEP_STORAGE__PATH", "/srv/objects");
-    assert!(Config::load(None, &machine.environment([database, storage])).is_ok());
+    let kind = ("UPKEEP_STORAGE__KIND", "directory");
+    assert!(Config::load(None, &machine.environment([database, kind])).is_err());
+    let path = ("UPKEEP_STORAGE__PATH", "/srv/objects");
+    assert!(Config::load(None, &machine.environment([database, kind, path])).is_ok());
 }
 
 #[test]

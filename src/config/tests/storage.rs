@@ -15,7 +15,7 @@ secret_key = 'hunter2'
 fn s3(contents: &str) -> S3Settings {
     match load(contents).storage {
         StorageSettings::S3(s3) => s3,
-        StorageSettings::Directory(_) => panic!("not S3"),
+        _ => panic!("not S3"),
     }
 }
 
@@ -74,13 +74,37 @@ fn an_unknown_kind_is_refused() {
 }
 
 #[test]
+fn postgresql_without_a_kind_of_storage_is_refused() {
+    for storage in ["", "storage.path = '/srv/objects'"] {
+        assert_eq!(
+            refusal(&format!("database.url = 'postgres://db/x'\n{storage}")),
+            "storage.kind is missing, and a platform with PostgreSQL has no default for it\n\
+             hint: say in [storage] where the platform keeps its objects: kind = \"s3\" or \"directory\", and what it \
+             needs"
+        );
+    }
+    let config = load("database.url = 'postgres://db/x'\nstorage.kind = 'directory'");
+    assert!(matches!(config.storage, StorageSettings::Directory(_)));
+}
+
+#[test]
+fn only_the_untouched_default_is_upkeeps_own_directory() {
+    assert!(matches!(load("").storage, StorageSettings::Embedded(_)));
+    for touched in ["storage.kind = 'directory'", "storage.path = 'objects'", "database.url = 'sqlite:x.db'"] {
+        assert!(matches!(load(touched).storage, StorageSettings::Directory(_)), "{touched}");
+    }
+}
+
+#[test]
 fn a_directory_is_absolute_afterwards() {
     let machine = Machine::new();
     for (text, path) in
         [("", "home/.local/state/upkeep/objects"), ("path = 'a/b'", "work/a/b"), ("path = './a'", "work/./a")]
     {
         let config = machine.load(format!("[storage]\n{text}"), &[]).unwrap();
-        let StorageSettings::Directory(loaded) = config.storage else { panic!("not a directory") };
+        let (StorageSettings::Directory(loaded) | StorageSettings::Embedded(loaded)) = config.storage else {
+            panic!("not a directory")
+        };
         assert_eq!(loaded, machine.path(path));
     }
     let config = machine.load("[storage]\npath = '/srv/öbjects'", &[]).unwrap();

@@ -59,6 +59,8 @@ pub enum Fault {
     Answer(u16, &'static str),
     /// The upstream never sees it; the answer has this status and an empty body.
     AnswerNothing(u16),
+    /// The upstream never sees it; the answer has this status and a page for people.
+    AnswerPage(u16),
     /// The connection is reset and the upstream never sees it.
     Reset,
     /// It is forwarded after this time.
@@ -158,6 +160,9 @@ async fn serve(mut client: TcpStream, state: &State) -> io::Result<()> {
         Fault::None => forward(&mut client, state, &head, &request).await,
         Fault::Answer(status, code) => answer(&mut client, &request, status, &error_document(code)).await,
         Fault::AnswerNothing(status) => answer(&mut client, &request, status, "").await,
+        Fault::AnswerPage(status) => {
+            answer(&mut client, &request, status, "<!DOCTYPE html><html><body>It works!</body></html>").await
+        }
         Fault::Reset => client.set_zero_linger(),
         Fault::Delay(time) => {
             tokio::time::sleep(time).await;

@@ -97,9 +97,10 @@ fn wrong_contents_are_named_with_file_and_line() {
         ("safety", "max_affected_floor = -1".into()),
     ] {
         site.set("database", &database);
-        for section in ["databse", "storage", "shared_folder", "safety"] {
+        for section in ["databse", "shared_folder", "safety"] {
             site.set(section, "");
         }
+        site.set("storage", "kind = \"directory\"");
         site.unset("databse");
         site.set(section, &keys);
         let run = site.upkeep(&EXECUTE).expect(78);

@@ -8,7 +8,7 @@ use upkeep_test_servers::fault_proxy::{Fault, FaultProxy};
 use upkeep_test_servers::s3::{ACCESS_KEY, SECRET_KEY};
 
 use super::{EXECUTE, complaint, fails, fill};
-use crate::site::{BUCKET, DatabaseKind, Site, StorageKind, WRONG_SECRET, bound_by_permissions, finish};
+use crate::site::{BUCKET, DatabaseKind, Event, Sample, Site, StorageKind, WRONG_SECRET, bound_by_permissions, finish};
 
 fn site() -> Site {
     let site = Site::new(DatabaseKind::Postgres, StorageKind::S3);
@@ -90,6 +90,14 @@ fn a_directory_that_is_none_or_may_not_be_written() {
     std::fs::set_permissions(&assets, PermissionsExt::from_mode(0o700)).unwrap();
     assert_eq!(site.state(), before);
 
+    let missing = site.path().join("object");
+    site.set("storage", &format!("kind = \"directory\"\npath = \"{}\"", missing.display()));
+    assert_snapshot!(complaint(&site, &fails(&site, 78)), @"
+    error: cannot delete objects from directory [site]/object: it does not exist
+    hint: check the storage's path and that its volume is mounted; create the directory if nothing was ever stored
+    ");
+    assert!(!missing.exists());
+
     let file = site.path().join("file");
     std::fs::write(&file, "").unwrap();
     site.set("storage", &format!("kind = \"directory\"\npath = \"{}\"", file.display()));
@@ -97,4 +105,22 @@ fn a_directory_that_is_none_or_may_not_be_written() {
     error: [site]/file is not a directory, so it cannot hold objects
     hint: set the storage's path to a directory
     ");
+}
+
+#[test]
+fn the_embedded_default_needs_no_directory_before_anything_is_stored() {
+    let mut site = Site::new(DatabaseKind::Sqlite, StorageKind::Directory);
+    let objects = site.path().join("objects");
+    std::fs::remove_dir(&objects).unwrap();
+    site.fill(&Sample::of([Event::ended(31)]));
+    // A database that is named is somebody's, and so are its objects.
+    site.unset("storage");
+    let mut command = site.command(&EXECUTE);
+    finish(command.env("STATE_DIRECTORY", site.path()).spawn().unwrap()).expect(78);
+    assert!(!objects.exists());
+    site.unset("database");
+    let mut command = site.command(&[&EXECUTE[..], &["--output", "json"]].concat());
+    let run = finish(command.env("STATE_DIRECTORY", site.path()).spawn().unwrap()).expect(0);
+    assert_eq!(run.report()["counts"]["deleted"], 1);
+    assert!(objects.is_dir());
 }

@@ -122,6 +122,7 @@ impl Site {
         match &site.storage {
             Storage::S3(server) => site.set_storage_uri(&server.uri()),
             Storage::Directory(path) => {
+                std::fs::create_dir(path).unwrap();
                 let path = path.display().to_string();
                 site.set("storage", &format!("kind = \"directory\"\npath = {path:?}"));
             }

@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use crate::platform::words::one_line;
+
 /// The outcome that an OCS answer states.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Meta {
@@ -56,12 +58,6 @@ fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     Some(rest.split_once(&format!("</{name}>"))?.0)
 }
 
-/// A remote server's words must not break lines or fill a log.
-fn one_line(text: &str) -> String {
-    let words: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
-    words.trim_end().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,8 +81,10 @@ mod tests {
         assert_eq!(parse("<ocs><meta><statuscode>100</statuscode><message/></meta></ocs>"), meta(100, ""));
         let xml = "<ocs><meta><statuscode>403</statuscode><message>a\n[ERROR] &lt;b&gt;</message></meta></ocs>";
         assert_eq!(parse(xml), meta(403, "a [ERROR] <b>"));
+        let nul = r#"{"ocs":{"meta":{"statuscode":403,"message":"a\u0000b"}}}"#;
+        assert_eq!(parse(nul), meta(403, "a b"));
         let long = format!(r#"{{"ocs":{{"meta":{{"statuscode":403,"message":"{}"}}}}}}"#, "x".repeat(5_000));
-        assert_eq!(parse(&long), meta(403, &"x".repeat(200)));
+        assert_eq!(parse(&long), meta(403, &"x".repeat(500)));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use ureq::{Agent, Body, Error, Timeout, http};
 
 use super::work::THREADS;
 use crate::platform::Stop;
+use crate::platform::words::one_line;
 
 /// The pauses before the second and the third attempt. Enough for a restart; a maintenance window takes the next run.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(800)];
@@ -147,7 +148,7 @@ impl Requests {
             Error::BadUri(_) | Error::Http(_) => "the address is too long or malformed".to_owned(),
             other => other.to_string(),
         };
-        Failure::Provider(format!("no valid answer: {reason}"))
+        Failure::Provider(format!("no valid answer: {}", one_line(&reason)))
     }
 }
 

@@ -6,38 +6,71 @@ mod writing;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use self::listing::Listing;
 use self::writing::Temporary;
 use super::{ACCESS_CHECK_KEY, Deletion, Object, ReadObjects, WriteObjects, unreadable_body};
 use crate::platform::{Kind, Problem};
 
-/// A directory of objects. It is created by the first [`WriteObjects::put`]; until then it holds nothing.
+/// A directory of objects. Until there is one, it holds nothing, and nothing can be deleted from it: more likely than
+/// that all objects are gone, its path is wrong or its volume not mounted. [`WriteObjects::put`] creates it.
 ///
 /// Symbolic links below it are never followed, so that no key leads out of it.
 #[derive(Debug)]
 pub struct Directory {
     root: PathBuf,
     location: String,
+    /// Device and inode of the root that objects are deleted from.
+    identity: OnceLock<(u64, u64)>,
 }
 
 impl Directory {
     /// The store in the directory `path`; nothing is touched yet.
     pub fn new(path: PathBuf) -> Self {
         let location = format!("directory {}", path.display());
-        Self { root: path, location }
+        Self { root: path, location, identity: OnceLock::new() }
+    }
+
+    /// The store in the directory `path`, which is created if it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn created(path: PathBuf) -> Result<Self, Problem> {
+        writing::create_directories(&path).map_err(|error| failed("create", &path, error))?;
+        Ok(Self::new(path))
     }
 
     /// Whether there is a directory at all.
     fn exists(&self) -> Result<bool, Problem> {
+        Ok(self.root_metadata()?.is_some())
+    }
+
+    /// Makes sure that the root is there, and is the same as the last time: where a volume is no longer mounted, or a
+    /// directory was moved away, every object would look deleted.
+    fn require_root(&self) -> Result<(), Problem> {
+        let identity = self.root_metadata()?.map(|metadata| (metadata.dev(), metadata.ino()));
+        let what = match identity {
+            None => "does not exist",
+            Some(identity) if *self.identity.get_or_init(|| identity) == identity => return Ok(()),
+            Some(_) => "was replaced by another directory",
+        };
+        let message = format!("cannot delete objects from {}: it {what}", self.location);
+        Err(Problem::new(Kind::Configuration, message).hint(
+            "check the storage's path and that its volume is mounted; create the directory if nothing was ever stored",
+        ))
+    }
+
+    fn root_metadata(&self) -> Result<Option<Metadata>, Problem> {
         match fs::metadata(&self.root) {
-            Ok(metadata) if metadata.is_dir() => Ok(true),
+            Ok(metadata) if metadata.is_dir() => Ok(Some(metadata)),
             Ok(_) => {
                 let message = format!("{} is not a directory, so it cannot hold objects", self.root.display());
                 Err(Problem::new(Kind::Configuration, message).hint("set the storage's path to a directory"))
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed("open", &self.root, error)),
         }
     }
@@ -149,8 +182,11 @@ impl WriteObjects for Directory {
     }
 
     fn delete_many(&self, keys: &[String]) -> anyhow::Result<Vec<Deletion>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.require_root()?;
         let keys: BTreeSet<&String> = keys.iter().collect();
-        let exists = self.exists()?;
         let mut deletions = Vec::with_capacity(keys.len());
         let mut touched: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
         for key in keys {
@@ -162,8 +198,7 @@ impl WriteObjects for Directory {
         // A file that was missing already may have been unlinked by a run that ended before it came to this, so
         // that a power failure could still bring it back: its directory is written to disk as well.
         for (parent, keys) in touched {
-            let durable = if exists { writing::synchronise(&parent) } else { Ok(()) };
-            let outcome = match durable {
+            let outcome = match writing::synchronise(&parent) {
                 Err(error) if !is_missing(&error) => {
                     Err(words(&failed("write to disk what changed in", &parent, error)))
                 }
@@ -171,14 +206,14 @@ impl WriteObjects for Directory {
             };
             deletions.extend(keys.into_iter().map(|key| Deletion { key, outcome: outcome.clone() }));
         }
+        // What was missing counts as gone only if it was looked for in the right place.
+        self.require_root()?;
         Ok(deletions)
     }
 
     fn check_deletable(&self) -> anyhow::Result<()> {
         let trial = self.path(ACCESS_CHECK_KEY)?;
-        if !self.exists()? {
-            return Ok(());
-        }
+        self.require_root()?;
         // Whoever may create a file in a directory may remove one.
         let parent = trial.parent().filter(|parent| parent.is_dir()).unwrap_or(&self.root);
         drop(Temporary::create(parent).map_err(|error| failed("create and remove files in", parent, error))?);

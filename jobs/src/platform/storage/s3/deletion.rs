@@ -9,6 +9,7 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use tokio::task::JoinSet;
 
+use super::confirmation::Confirmation;
 use super::connection::Connection;
 use super::content_md5::content_md5;
 use super::error::{Cause, StoreError};
@@ -89,11 +90,12 @@ impl Request {
         let mut outcomes = Vec::new();
         for key in &self.keys {
             let request = connection.client.delete_object().bucket(&connection.bucket).key(key);
-            let answer = request.customize().config_override(self.patience(connection)).send().await;
-            let answer = answer.map(drop).map_err(StoreError::from);
-            match answer {
+            let confirmation = Confirmation::default();
+            let request = request.customize().config_override(self.patience(connection));
+            match request.interceptor(confirmation.clone()).send().await.map_err(StoreError::from) {
+                Ok(_) if !confirmation.is_given() => return Err(StoreError::answered(Some(200), None, None)),
                 Err(error) if !error.is_missing_key() => return Err(error),
-                Ok(()) | Err(_) => outcomes.push((key.clone(), Ok(()))),
+                Ok(_) | Err(_) => outcomes.push((key.clone(), Ok(()))),
             }
         }
         Ok(outcomes)

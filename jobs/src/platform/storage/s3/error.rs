@@ -6,6 +6,7 @@ use std::fmt;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use crate::platform::words::one_line;
 use crate::platform::{Kind, Problem};
 
 /// A failed request, or a key that the store refused; displayed in the store's own words.
@@ -15,6 +16,7 @@ pub(super) struct StoreError {
     status: Option<u16>,
     /// S3's name for the error: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>.
     code: Option<String>,
+    /// The store's own, on one line.
     words: String,
     cause: Cause,
 }
@@ -32,6 +34,8 @@ pub(super) enum Cause {
     NoBucket,
     /// The bucket is elsewhere.
     WrongRegion,
+    /// What answers, and says that all is well, is no S3 store.
+    NotS3,
     /// No answer, throttling, or trouble inside the store; all of it may pass.
     Unreachable,
     /// Anything else.
@@ -72,6 +76,7 @@ impl Cause {
                 Cause::Forbidden
             }
             (_, Some(404)) => Cause::NoBucket,
+            (None, Some(200..=299)) => Cause::NotS3,
             _ => Cause::Other,
         }
     }
@@ -94,17 +99,21 @@ where
                 let meta = service.err();
                 Self::answered(status, meta.code(), meta.message())
             }
-            SdkError::ConstructionFailure(_) => Self { status, code: None, words: chain(&error), cause: Cause::Other },
+            SdkError::ConstructionFailure(_) => Self::new(status, None, &chain(&error), Cause::Other),
             SdkError::ResponseError(_) => {
                 // Half an answer is trouble on the way; a whole one that is not S3's came from something else.
-                Self { status, code: None, words: chain(&error), cause: Cause::Unreachable }
+                Self::new(status, None, &chain(&error), Cause::Unreachable)
             }
-            _ => Self { status: None, code: None, words: chain(&error), cause: Cause::Unreachable },
+            _ => Self::new(None, None, &chain(&error), Cause::Unreachable),
         }
     }
 }
 
 impl StoreError {
+    fn new(status: Option<u16>, code: Option<&str>, words: &str, cause: Cause) -> Self {
+        Self { status, code: code.map(str::to_owned), words: one_line(words), cause }
+    }
+
     /// What the store said, about a request or about one key.
     pub(super) fn answered(status: Option<u16>, code: Option<&str>, message: Option<&str>) -> Self {
         let message = message.filter(|message| !message.is_empty());
@@ -115,16 +124,16 @@ impl StoreError {
             (None, None, Some(status)) => format!("HTTP status {status} without an explanation"),
             (None, None, None) => "an error without an explanation".to_owned(),
         };
-        Self { status, code: code.map(str::to_owned), words, cause: Cause::of(status, code) }
+        Self::new(status, code, &words, Cause::of(status, code))
     }
 
     /// An error of our own finding.
-    pub(super) fn other(words: impl Into<String>) -> Self {
-        Self { status: None, code: None, words: words.into(), cause: Cause::Other }
+    pub(super) fn other(words: impl AsRef<str>) -> Self {
+        Self::new(None, None, words.as_ref(), Cause::Other)
     }
 
     /// A connection that broke, or went silent, after the answer had begun.
-    pub(super) fn interrupted(words: impl Into<String>) -> Self {
+    pub(super) fn interrupted(words: impl AsRef<str>) -> Self {
         Self { cause: Cause::Unreachable, ..Self::other(words) }
     }
 
@@ -149,10 +158,9 @@ impl StoreError {
             && (self.code.as_deref() == Some("MissingContentMD5") || self.words.contains("Content-MD5"))
     }
 
-    /// Whether the store does not know what was asked of it. Some that do not answer 200 and nothing.
+    /// Whether the store does not know what was asked of it.
     pub(super) fn is_unsupported(&self) -> bool {
-        let empty = self.status == Some(200) && self.code.is_none() && self.cause == Cause::Other;
-        empty || matches!(self.status, Some(405 | 501)) || self.code.as_deref() == Some("NotImplemented")
+        matches!(self.status, Some(405 | 501)) || self.code.as_deref() == Some("NotImplemented")
     }
 
     /// What to tell the operator when `attempted` (as in "cannot …") failed with this.
@@ -167,6 +175,10 @@ impl StoreError {
             ),
             Cause::NoBucket => (Kind::Configuration, "check the storage's bucket, uri and force_path_style"),
             Cause::WrongRegion => (Kind::Configuration, "check the storage's region and uri"),
+            Cause::NotS3 => (
+                Kind::Configuration,
+                "check the storage's uri: it must be that of an S3 store, without a page or a proxy in front of it",
+            ),
             Cause::Unreachable => (
                 Kind::Unreachable,
                 "check that the store is up and that the storage's uri is right; running again is safe",

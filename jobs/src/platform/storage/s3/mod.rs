@@ -2,6 +2,7 @@
 //!
 //! Nothing here asks for more than one bucket allows: buckets are never listed.
 
+mod confirmation;
 mod connection;
 mod content_md5;
 mod deletion;
