@@ -33,6 +33,10 @@ impl Owner {
     /// Whether the process is certainly gone: it ran under this kernel, where its number can be looked up, and no
     /// process of that number and start time is there. Otherwise only the lease's expiry tells.
     pub(super) fn is_dead(&self) -> bool {
+        // Where /proc hides other users' processes (`hidepid`, systemd's `ProtectProc`), the first one is hidden too.
+        if start_time(1).is_none() {
+            return false;
+        }
         let this = Self::this_process(&self.host);
         let comparable = self.boot.is_some()
             && self.boot == this.boot

@@ -21,6 +21,8 @@ use crate::platform::{Kind, Problem};
 const WINDOW: usize = 2_000;
 /// Items counted per statement in a dry run.
 const PREVIEWED_AT_ONCE: usize = 1_000;
+/// So many of the platform's objects are looked for before anything is deleted, until one is found.
+const SAMPLE: usize = 20;
 /// What the platform holds locked is tried again this often at the end, with a pause before each time.
 const LAST_TRIES: u32 = 3;
 const LAST_PAUSE: Duration = Duration::from_secs(1);
@@ -111,6 +113,12 @@ pub trait Cleanup {
     /// The database's; the transaction is then rolled back.
     fn remove(&mut self, connection: &mut Connection, due: &[&Self::Row], step: Step) -> QueryResult<Removal>;
 
+    /// The keys of up to `number` objects that the platform should have, due or not.
+    ///
+    /// # Errors
+    /// The database's.
+    fn sample_of_objects(&mut self, connection: &mut Connection, number: usize) -> QueryResult<Vec<String>>;
+
     /// Whether a shared folder that cannot be removed is a mere warning.
     fn folders_may_wait(&self) -> bool;
 }
@@ -141,7 +149,17 @@ pub fn clean_up<C: Cleanup>(context: &Context, cleanup: &mut C) -> anyhow::Resul
                 waiting: BTreeMap::new(),
             };
             let worked = run.all();
-            run.close(worked)?;
+            let closed = run.close(worked);
+            let did_something = {
+                let report = context.report();
+                report.counts.deleted + report.objects_deleted + report.shared_folders_deleted + report.backlog > 0
+            };
+            // How far a run got that ended early, but nothing about what it never came to look at.
+            if closed.is_err() && !did_something {
+                return closed;
+            }
+            summary::<C>(context);
+            return closed;
         }
     }
     summary::<C>(context);
@@ -162,7 +180,9 @@ fn preview<C: Cleanup>(context: &Context, database: &mut Database, cleanup: &mut
             if let Some(plan) = &mut context.report().plan {
                 plan.add_rows(&removal.rows);
                 plan.objects += removal.objects.len() as u64;
-                plan.bytes += removal.objects.iter().map(|object| object.bytes.unsigned_abs()).sum::<u64>();
+                for object in &removal.objects {
+                    plan.bytes = plan.bytes.saturating_add(object.bytes.unsigned_abs());
+                }
                 plan.shared_folders += removal.shared_folders;
                 plan.ids.extend(removal.ids);
             }
@@ -243,6 +263,7 @@ impl<C: Cleanup> Run<'_, C> {
         if !self.store_checked {
             // Before the first row goes: objects that cannot be deleted would only pile up in the outbox.
             self.stores.objects.check_deletable()?;
+            self.check_store_is_the_right_one()?;
             self.store_checked = true;
         }
         let prepared = self.cleanup.prepare(self.context, &mut self.database, &self.stores, due)?;
@@ -273,6 +294,27 @@ impl<C: Cleanup> Run<'_, C> {
             }
         }
         prepared.end.map_or(Ok(()), |problem| Err(problem.into()))
+    }
+
+    /// A store that has none of many objects is another platform's, or an empty mount: deleting there would "succeed".
+    fn check_store_is_the_right_one(&mut self) -> anyhow::Result<()> {
+        let sample = self.database.read(|connection| self.cleanup.sample_of_objects(connection, SAMPLE))?;
+        if sample.len() < SAMPLE {
+            return Ok(());
+        }
+        for key in &sample {
+            match self.stores.objects.head(key) {
+                Ok(None) => {}
+                Ok(Some(_)) => return Ok(()),
+                Err(error) => {
+                    // Deleting may be allowed where looking is not.
+                    self.context.checkpoint()?;
+                    log::debug!("cannot tell whether the store is the right one: {error:#}");
+                    return Ok(());
+                }
+            }
+        }
+        Ok(self.context.guard.permit_store_without(sample.len() as u64, self.stores.objects.location())?)
     }
 
     fn transaction(&mut self, due: &[&C::Row], pending_folders: &[PendingFolder]) -> Result<(), Refused> {
@@ -396,13 +438,14 @@ fn summary<C: Cleanup>(context: &Context) {
     let report = context.report();
     let (one, many) = C::ITEM;
     let items = |n: u64| format!("{n} {}", if n == 1 { one } else { many });
+    let objects = |n: u64| format!("{n} stored {}", if n == 1 { "object" } else { "objects" });
     if report.counts.matched == 0 {
         log::info!("Looked at {}, none is due", items(report.counts.examined));
     } else if let Some(plan) = &report.plan {
         let (found, size) = (items(plan.ids.len() as u64), bytes_in_words(plan.bytes));
-        log::info!("Would delete {found} with {} stored objects ({size})", plan.objects);
+        log::info!("Would delete {found} with {} ({size})", objects(plan.objects));
         for (table, rows) in &plan.rows {
-            log::info!("  {rows} rows of {table}");
+            log::info!("  from {table}: {rows}");
         }
     } else {
         log::info!("Deleted {} of {} due", items(report.counts.deleted), report.counts.matched);
@@ -412,16 +455,16 @@ fn summary<C: Cleanup>(context: &Context) {
     }
     if report.objects_deleted > 0 {
         let size = bytes_in_words(report.bytes_freed);
-        log::info!("Deleted {} stored objects ({size})", report.objects_deleted);
+        log::info!("Deleted {} ({size})", objects(report.objects_deleted));
     }
     if report.shared_folders_deleted > 0 {
-        log::info!("Removed {} shared folders", report.shared_folders_deleted);
+        log::info!("Shared folders removed: {}", report.shared_folders_deleted);
     }
     if report.counts.failed > report.failures.len() as u64 {
         log::error!("{} failures in all; -v shows each of them", report.counts.failed);
     }
     if report.backlog > 0 {
-        log::warn!("{} stored objects or shared folders wait for a later run", report.backlog);
+        log::warn!("Left for a later run: {} stored objects or shared folders whose rows are gone", report.backlog);
     }
 }
 

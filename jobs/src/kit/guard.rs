@@ -59,6 +59,21 @@ impl Guard {
         )
         .hint(format!("if that is right, let this one run pass with --allow-affected {affected}")))
     }
+
+    /// Lets a job delete in a store that has none of `looked_for` objects that the database knows, or refuses.
+    ///
+    /// # Errors
+    /// Unless at least that many were allowed for this run.
+    pub fn permit_store_without(&self, looked_for: u64, store: &str) -> Result<(), Problem> {
+        if self.allow_affected.is_some_and(|allowed| looked_for <= allowed) {
+            return Ok(());
+        }
+        let what = format!("{store} has none of {looked_for} assets that were looked for; nothing was changed");
+        Err(Problem::new(Kind::Refused, what).hint(format!(
+            "check that [storage] names the platform's own store; if its objects really are gone, let this one run \
+             pass with --allow-affected {looked_for}"
+        )))
+    }
 }
 
 #[cfg(test)]
@@ -88,6 +103,15 @@ mod tests {
         let allowed = Guard { allow_affected: Some(500), ..guard() };
         assert!(allowed.permit_affected(500, 500, "accounts").is_ok());
         assert!(allowed.permit_affected(501, 501, "accounts").is_err());
+    }
+
+    #[test]
+    fn a_store_without_objects_needs_a_word() {
+        let refusal = guard().permit_store_without(20, "bucket b").unwrap_err();
+        assert_eq!(refusal.kind().exit_code(), 4);
+        assert!(refusal.advice().unwrap().contains("--allow-affected 20"));
+        assert!(Guard { allow_affected: Some(20), ..guard() }.permit_store_without(20, "bucket b").is_ok());
+        assert!(Guard { allow_affected: Some(19), ..guard() }.permit_store_without(20, "bucket b").is_err());
     }
 
     #[test]

@@ -30,7 +30,7 @@ fn drain_objects(
     deletions: &mut ObjectDeletions<'_>,
 ) -> anyhow::Result<()> {
     let mut elsewhere = BTreeMap::<String, u64>::new();
-    let (mut after, mut found) = (0, 0);
+    let (mut after, before) = (0, context.report().objects_deleted);
     while let Some(entries) = next_page(context, database, Kind::Object, &mut after)? {
         let mut objects = Vec::with_capacity(entries.len());
         for Entry { location, target, bytes, .. } in entries {
@@ -40,12 +40,12 @@ fn drain_objects(
                 *elsewhere.entry(location).or_default() += 1;
             }
         }
-        found += objects.len();
         deletions.submit(database, objects)?;
     }
     deletions.finish(database)?;
-    if found > 0 {
-        log::info!("Took up what earlier runs left behind, stored objects: {found}");
+    let finished = context.report().objects_deleted - before;
+    if finished > 0 {
+        log::info!("Finished what earlier runs left behind, stored objects: {finished}");
     }
     for (location, number) in elsewhere {
         let reason = "their rows are gone, but another store is configured now; run once with that one configured";

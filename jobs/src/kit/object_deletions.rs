@@ -128,7 +128,8 @@ impl<'a> ObjectDeletions<'a> {
                     match outcome {
                         Ok(()) => {
                             report.objects_deleted += 1;
-                            report.bytes_freed += bytes.get(key.as_str()).map_or(0, |b| b.unsigned_abs());
+                            let bytes = bytes.get(key.as_str()).map_or(0, |bytes| bytes.unsigned_abs());
+                            report.bytes_freed = report.bytes_freed.saturating_add(bytes);
                             self.unnoted.gone.push(key);
                         }
                         Err(reason) => {

@@ -144,6 +144,10 @@ impl Cleanup for EndedEvents {
         Ok(removal)
     }
 
+    fn sample_of_objects(&mut self, connection: &mut Connection, number: usize) -> QueryResult<Vec<String>> {
+        event_removal::sample_of_objects(connection, number)
+    }
+
     fn folders_may_wait(&self) -> bool {
         !self.failure_keeps_event
     }

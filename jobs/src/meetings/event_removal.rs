@@ -118,6 +118,15 @@ pub(super) fn remove(
     Ok(Removal { ids: events.0, locked, rows, objects, shared_folders })
 }
 
+/// The keys of up to `number` assets of the platform, whichever.
+pub(super) fn sample_of_objects(connection: &mut Connection, number: usize) -> QueryResult<Vec<String>> {
+    let number = i64::try_from(number).unwrap_or(i64::MAX);
+    let assets: Vec<Id> = each!(connection, c => {
+        diesel::sql_query("SELECT id FROM assets ORDER BY id LIMIT $1").bind::<BigInt, _>(number).load(c)
+    })?;
+    Ok(assets.into_iter().map(|asset| object_key(asset.id)).collect())
+}
+
 /// Where the platform stores an asset.
 fn object_key(asset: Uid) -> String {
     format!("assets/{}", asset.0.as_hyphenated())

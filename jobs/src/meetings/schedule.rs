@@ -1,6 +1,6 @@
 //! When an event takes place: its dates, its recurrence and the exceptions to it, as rows of the platform.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
@@ -24,6 +24,8 @@ pub(super) const REQUIRES: [Requirement; 3] = [
 
 /// An event with more exceptions than this is not judged: all of them would have to be held in memory.
 const MOST_EXCEPTIONS: i64 = 5_000;
+/// A page ends early when its events have more exceptions than this together, for the same reason.
+const MOST_IN_A_PAGE: i64 = 20_000;
 
 /// When one event takes place, as the platform has it. Equal schedules have equal ends.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,19 +112,37 @@ struct EventId {
     event_id: Uid,
 }
 
-/// The schedules of the events after `after` in key order, at most `limit` of them; events without dates have none.
+#[derive(QueryableByName)]
+struct ExceptionCount {
+    #[diesel(sql_type = SqlUuid)]
+    event_id: Uid,
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+/// The schedules of the first events after `after` in key order, at most `limit` of them and at least one if there is
+/// one; events without dates have none.
 pub(super) fn page(connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Vec<Schedule>> {
     let sql = format!(
         "SELECT event_id, starts_at, starts_at_tz, ends_at, duration_secs FROM event_dates \
          WHERE event_id {} $1 ORDER BY event_id LIMIT $2",
         if after.is_some() { ">" } else { ">=" }
     );
-    let dates = each!(&mut *connection, c => {
+    let mut dates: Vec<Dates> = each!(&mut *connection, c => {
         diesel::sql_query(&sql)
             .bind::<SqlUuid, _>(Uid(after.unwrap_or(Uuid::nil())))
             .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
             .load(c)
     })?;
+    let exceptions = exception_counts(connection, &Ids(dates.iter().map(|row| row.event_id.0).collect()))?;
+    let mut in_page = 0;
+    let fitting = dates.iter().take_while(|row| {
+        let first = in_page == 0;
+        in_page += exceptions.get(&row.event_id.0).copied().unwrap_or(0).min(MOST_EXCEPTIONS);
+        first || in_page <= MOST_IN_A_PAGE
+    });
+    let fitting = fitting.count();
+    dates.truncate(fitting);
     complete(connection, dates, Step::Count)
 }
 
@@ -158,14 +178,15 @@ fn complete(connection: &mut Connection, dates: Vec<Dates>, step: Step) -> Query
     let all = Ids(dates.iter().map(|row| row.event_id.0).collect());
     let mut patterns = recurrences(connection, &all, lock)?;
     let mut recurring = Ids(patterns.keys().copied().collect());
-    let overfull = overfull(connection, &recurring)?;
-    recurring.0.retain(|event| !overfull.contains(event));
+    let counts = if recurring.0.is_empty() { BTreeMap::new() } else { exception_counts(connection, &recurring)? };
+    let is_overfull = |event: &Uuid| counts.get(event).is_some_and(|number| *number > MOST_EXCEPTIONS);
+    recurring.0.retain(|event| counts.contains_key(event) && !is_overfull(event));
     let mut exceptions = exceptions(connection, &recurring, lock)?;
     let schedules = dates.into_iter().map(|row| {
         let event = row.event_id.0;
         let occurs = match patterns.remove(&event) {
             None => Occurs::OnceUntil(row.ends_at.0),
-            Some(_) if overfull.contains(&event) => Occurs::TooManyExceptions,
+            Some(_) if is_overfull(&event) => Occurs::TooManyExceptions,
             Some(pattern) => Occurs::Again(Series {
                 starts_at: row.starts_at.0,
                 starts_at_tz: row.starts_at_tz,
@@ -188,16 +209,14 @@ fn recurrences(connection: &mut Connection, events: &Ids, lock: &str) -> QueryRe
     Ok(rows.into_iter().map(|row| (row.event_id.0, row.recurrence_pattern)).collect())
 }
 
-fn overfull(connection: &mut Connection, events: &Ids) -> QueryResult<BTreeSet<Uuid>> {
-    if events.0.is_empty() {
-        return Ok(BTreeSet::new());
-    }
+/// How many exceptions each of `events` has; those without any are left out.
+fn exception_counts(connection: &mut Connection, events: &Ids) -> QueryResult<BTreeMap<Uuid, i64>> {
     let sql = format!(
-        "SELECT event_id FROM event_exceptions WHERE event_id {} GROUP BY event_id HAVING count(*) > {MOST_EXCEPTIONS}",
+        "SELECT event_id, count(*) AS number FROM event_exceptions WHERE event_id {} GROUP BY event_id",
         connection.is_among_ids(1)
     );
-    let rows: Vec<EventId> = each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
-    Ok(rows.into_iter().map(|row| row.event_id.0).collect())
+    let rows: Vec<ExceptionCount> = each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
+    Ok(rows.into_iter().map(|row| (row.event_id.0, row.number)).collect())
 }
 
 fn exceptions(connection: &mut Connection, events: &Ids, lock: &str) -> QueryResult<BTreeMap<Uuid, Vec<Exception>>> {

@@ -91,7 +91,7 @@ fn the_second_run_gives_up_or_leaves_it_or_waits() {
             [INFO ] Loading parameters
             [INFO ] Waiting for another run of event-cleanup: run [uuid], process [n] on [host]
             [INFO ] Looking for events that ended at or before [instant]
-            [INFO ] Took up what earlier runs left behind, stored objects: 2
+            [INFO ] Finished what earlier runs left behind, stored objects: 2
             [INFO ] Looked at 1 event, none is due
             [INFO ] Deleted 2 stored objects (3 bytes)
             [INFO ]

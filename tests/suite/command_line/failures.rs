@@ -93,7 +93,7 @@ fn what_failed_is_named_and_the_next_run_finishes_it() {
     [INFO ] Starting job execution
     [INFO ] Loading parameters
     [INFO ] Looking for events that ended at or before [instant]
-    [INFO ] Took up what earlier runs left behind, stored objects: 1
+    [INFO ] Finished what earlier runs left behind, stored objects: 1
     [INFO ] Looked at 0 events, none is due
     [INFO ] Deleted 1 stored object (2 bytes)
     [INFO ]
@@ -132,7 +132,7 @@ fn where_deleting_is_switched_off_nothing_is_deleted() {
 #[test]
 fn a_folder_that_cannot_be_removed_is_a_warning_or_ends_the_run() {
     let mut site = site();
-    let shares = serde_json::json!({ "provider": "nextcloud", "write_share_id": "1", "read_share_id": "2" });
+    let shares = serde_json::json!({ "type": "nextcloud", "write_share_id": "1", "read_share_id": "2" });
     site.fill(&Sample::of([Event::ended(31).with_folder("opentalk/some meeting", shares)]));
     let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     site.set(
@@ -150,7 +150,7 @@ fn a_folder_that_cannot_be_removed_is_a_warning_or_ends_the_run() {
     [INFO ] Starting job execution
     [INFO ] Loading parameters
     [INFO ] Looking for events that ended at or before [instant]
-    [ERROR] [uuid]: kept, since its shared folder cannot be removed: provider_data does not name the folder's provider (`type`)
+    [ERROR] [uuid]: kept, since its shared folder cannot be removed: removing its write share: no valid answer: Connection refused (os error 111)
     [INFO ]
     [ERROR] 1 shared folders could not be removed; their events are kept
     [ERROR] Job failed
@@ -166,7 +166,7 @@ fn a_folder_that_cannot_be_removed_is_a_warning_or_ends_the_run() {
     [INFO ] Starting job execution
     [INFO ] Loading parameters
     [INFO ] Looking for events that ended at or before [instant]
-    [WARN ] event [uuid] is deleted, its shared folder waits for a later run: provider_data does not name the folder's provider (`type`)
+    [WARN ] event [uuid] is deleted, its shared folder waits for a later run: removing its write share: no valid answer: Connection refused (os error 111)
     [INFO ] Deleted 1 event of 1 due
     [WARN ] Left for a later run: 1 stored objects or shared folders whose rows are gone
     [INFO ]
@@ -181,7 +181,7 @@ fn a_folder_that_cannot_be_removed_is_a_warning_or_ends_the_run() {
     [INFO ] Starting job execution
     [INFO ] Loading parameters
     [INFO ] Looking for events that ended at or before [instant]
-    [ERROR] [uuid]: its event is gone, its shared folder still is not: provider_data does not name the folder's provider (`type`)
+    [ERROR] [uuid]: its event is gone, its shared folder still is not: removing its write share: no valid answer: Connection refused (os error 111)
     [INFO ] Looked at 0 events, none is due
     [WARN ] Left for a later run: 1 stored objects or shared folders whose rows are gone
     [INFO ]

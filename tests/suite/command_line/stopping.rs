@@ -17,13 +17,6 @@ fn filled(database: DatabaseKind, storage: StorageKind) -> Site {
     site
 }
 
-const BLOCKED: &str = "SELECT application_name FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
-                       AND application_name = 'upkeep:event-cleanup' AND datname = current_database()";
-
-fn wait_for_lock(site: &Site) {
-    wait_until("a statement waits for a lock", || !site.texts(BLOCKED).is_empty());
-}
-
 #[test]
 fn in_the_middle_of_a_statement_that_waits() {
     let site = filled(DatabaseKind::Postgres, StorageKind::Directory);
@@ -33,7 +26,7 @@ fn in_the_middle_of_a_statement_that_waits() {
     transaction.batch_execute("LOCK TABLE invites").unwrap();
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let run = Running::start(site.command(&EXECUTE));
-        wait_for_lock(&site);
+        site.wait_until_upkeep_waits_for_a_lock();
         let run = run.ends_soon_after(signal).expect(code);
         if signal == "INT" {
             assert_snapshot!(run.transcript_at(&site), @"
@@ -233,12 +226,13 @@ fn while_the_databases_host_stands_still() {
             let url = postgres::url_at(cutter.port(), site.database_name()) + options;
             site.set("database", &format!("url = {url:?}"));
             let run = Running::start(site.command(&[&EXECUTE[..], &["--if-running", "wait"]].concat()));
-            wait_for_lock(&site);
+            let session = site.wait_until_upkeep_waits_for_a_lock();
             cutter.freeze();
             let run = run.ends_soon_after(signal).expect(code);
             assert!(run.stdout.contains("could not be entered into the history"), "{run:#?}");
             drop(cutter);
-            wait_until("its session is gone", || site.texts(BLOCKED).is_empty());
+            let there = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {session}");
+            wait_until("its session is gone", || site.number(&there) == 0);
         }
     }
 }

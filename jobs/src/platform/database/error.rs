@@ -82,13 +82,20 @@ fn hopeless(message: &str) -> bool {
 }
 
 fn fatal(info: &(dyn DatabaseErrorInformation + Send + Sync)) -> Trouble {
-    let problem = Problem::new(Kind::Failed, format!("the database refused a statement: {}", words(info)));
+    let kind = match info.message() {
+        m if m.contains("permission denied") || m.contains("readonly database") => Kind::Configuration,
+        _ => Kind::Failed,
+    };
+    let problem = Problem::new(kind, format!("the database refused a statement: {}", words(info)));
     Trouble::Fatal(match info.message() {
         m if m.contains("disk is full") || m.contains("could not extend") => {
             problem.hint("make room on the database's disk and run the job again; nothing was lost")
         }
         m if m.contains("permission denied") => {
-            problem.hint("grant the privilege to upkeep's database user and run the job again")
+            problem.hint("grant the privilege to the user in [database] url and run again")
+        }
+        m if m.contains("readonly database") => {
+            problem.hint("let the user that upkeep runs as write to the database's file and its directory")
         }
         _ => problem,
     })
