@@ -233,10 +233,12 @@ impl Database {
     fn was_committed(&mut self, transaction: &str) -> Result<bool, DatabaseError> {
         for _ in 0..STATUS_TRIES {
             let status = self.read(|connection| postgres::transaction_status(connection, transaction))?;
-            if status.as_deref() != Some("in progress") {
-                return Ok(status.as_deref() == Some("committed"));
+            match status.as_deref() {
+                Some("committed") => return Ok(true),
+                Some("aborted") => return Ok(false),
+                Some(_) => self.stop.sleep(STATUS_PAUSE),
+                None => break,
             }
-            self.stop.sleep(STATUS_PAUSE);
         }
         self.stop.check()?;
         Err(postgres::unsure().into())

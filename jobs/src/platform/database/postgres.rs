@@ -209,11 +209,20 @@ struct TransactionId {
     id: String,
 }
 
+/// Identifies the running server: after a failover, another one may have given the same number to another transaction.
+macro_rules! server {
+    () => {
+        "extract(epoch FROM pg_postmaster_start_time())::text"
+    };
+}
+
 /// The transaction's identifier, to ask [`transaction_status`] about; `None` where there is nothing to ask.
 pub(super) fn transaction_id(connection: &mut Connection, access: Access) -> QueryResult<Option<String>> {
     match (connection, access) {
         (Connection::Postgres(c), Access::ReadWrite) => {
-            let found: TransactionId = diesel::sql_query("SELECT pg_current_xact_id()::text AS id").get_result(c)?;
+            let found: TransactionId =
+                diesel::sql_query(concat!("SELECT pg_current_xact_id()::text || '@' || ", server!(), " AS id"))
+                    .get_result(c)?;
             Ok(Some(found.id))
         }
         _ => Ok(None),
@@ -226,12 +235,16 @@ struct TransactionStatus {
     status: Option<String>,
 }
 
-/// What became of a transaction, in the server's words.
+/// What became of a transaction, in the server's words; `None` if it cannot know.
 pub(super) fn transaction_status(connection: &mut Connection, transaction: &str) -> QueryResult<Option<String>> {
     let Connection::Postgres(c) = connection else { return Ok(None) };
-    let found: TransactionStatus = diesel::sql_query("SELECT pg_xact_status($1::text::xid8) AS status")
-        .bind::<Text, _>(transaction)
-        .get_result(c)?;
+    let found: TransactionStatus = diesel::sql_query(concat!(
+        "SELECT CASE WHEN split_part($1, '@', 2) = ",
+        server!(),
+        " THEN pg_xact_status(split_part($1, '@', 1)::xid8) END AS status"
+    ))
+    .bind::<Text, _>(transaction)
+    .get_result(c)?;
     Ok(found.status)
 }
 
