@@ -224,14 +224,15 @@ fn a_table_that_is_locked_for_a_short_time_is_waited_for() {
     site.fill(&Sample::of([Event::ended(31).with_assets(1)]));
     let mut platform = site.platform();
     let mut lock = platform.transaction().unwrap();
-    lock.batch_execute("LOCK TABLE events").unwrap();
-    let child = site.start_clean_up(&[]);
+    lock.batch_execute("LOCK TABLE event_dates").unwrap();
+    let child = site.start_clean_up(&["-v"]);
     site.wait_until_upkeep_waits_for_a_lock();
     // Longer than one statement waits.
     std::thread::sleep(std::time::Duration::from_millis(1500));
     lock.rollback().unwrap();
-    let report = crate::site::finish(child).expect(0).report();
-    assert_eq!(report["counts"]["deleted"], 1);
+    let run = crate::site::finish(child).expect(0);
+    assert_eq!(run.report()["counts"]["deleted"], 1);
+    assert!(run.stderr.contains("will be tried again"), "{run:#?}");
 }
 
 #[test]
