@@ -23,8 +23,6 @@ const LAPSE_SECONDS: u32 = 30;
 const RENEWAL: Duration = Duration::from_secs(10);
 /// How often a waiting run looks again.
 const WAIT: Duration = Duration::from_secs(1);
-/// How long the last words of a run that was stopped may take.
-const LAST_WORDS: Duration = Duration::from_millis(1_200);
 
 /// What to do while another run of the job is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -126,7 +124,7 @@ impl Lease {
         if stop.reason().is_some() {
             // The run's own handle refuses every statement by now.
             let client = format!("upkeep:{}", document.job);
-            self.database = Database::new(self.url, client, Access::ReadWrite, Stop::after(LAST_WORDS));
+            self.database = Database::new(self.url, client, Access::ReadWrite, stop.last_words());
         }
         let closed = self.database.write(|connection| {
             history::finish(connection, document)?;

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use upkeep_test_servers::cutter::Cut;
-use upkeep_test_servers::{Cutter, Postgres};
+use upkeep_test_servers::{Cutter, PgBouncer, Postgres};
 
 use crate::site::{DatabaseKind, Event, Sample, Site, StorageKind, is_trial, once};
 
@@ -193,4 +193,61 @@ fn an_embedded_database_that_somebody_else_writes_to_is_left_alone() {
     site.assert_nothing_lost(&sample);
     site.clean_up(&[]).expect(0);
     assert!(site.events().is_empty() && site.objects().is_empty() && site.outbox().is_empty());
+}
+
+/// Two sessions for many clients: whatever a transaction leaves behind in its session meets another client.
+#[test]
+fn a_pooler_in_transaction_mode_does_no_harm() {
+    let mut site = Site::new(DatabaseKind::Postgres, StorageKind::Directory);
+    let pooler = PgBouncer::in_front_of(Postgres::shared().port(), 2);
+    let never = Cut { at: b"COMMIT\0".into(), occurrence: 6, delivered: true };
+    let cutter = Cutter::in_front_of(pooler.port(), never.clone());
+    site.set_database_port(cutter.port());
+    for round in 0..3 {
+        site.fill(&Sample::of((0..20).map(|_| Event::ended(31).with_assets(2))));
+        let looking: Vec<_> = (0..6).map(|_| site.start_clean_up(&["--dry-run"])).collect();
+        let report = site.clean_up(&[]).expect(0).report();
+        assert_eq!(report["counts"]["deleted"], 20, "{round}");
+        for child in looking {
+            crate::site::finish(child).expect(0);
+        }
+        site.upkeep(&["database", "status"]).expect(0);
+    }
+    assert!(cutter.has_cut(&never));
+    assert!(site.events().is_empty() && site.objects().is_empty() && site.outbox().is_empty());
+    assert_eq!(site.number("SELECT count(*) FROM upkeep_runs WHERE outcome <> 'succeeded'"), 0);
+}
+
+#[test]
+fn a_table_that_is_locked_for_a_short_time_is_waited_for() {
+    let site = Site::new(DatabaseKind::Postgres, StorageKind::Directory);
+    site.fill(&Sample::of([Event::ended(31).with_assets(1)]));
+    let mut platform = site.platform();
+    let mut lock = platform.transaction().unwrap();
+    lock.batch_execute("LOCK TABLE event_dates").unwrap();
+    let child = site.start_clean_up(&["-v"]);
+    site.wait_until_upkeep_waits_for_a_lock();
+    // Longer than one statement waits.
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    lock.rollback().unwrap();
+    let run = crate::site::finish(child).expect(0);
+    assert_eq!(run.report()["counts"]["deleted"], 1);
+    assert!(run.stderr.contains("will be tried again"), "{run:#?}");
+}
+
+#[test]
+fn what_transactions_are_does_not_depend_on_the_servers_defaults() {
+    let site = Site::new(DatabaseKind::Postgres, StorageKind::Directory);
+    site.fill(&Sample::of([Event::ended(31).with_assets(1)]));
+    let name = site.database_name();
+    site.execute(&format!(
+        "CREATE FUNCTION complain() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+           IF current_setting('transaction_isolation') <> 'read committed' THEN \
+             RAISE EXCEPTION '%', current_setting('transaction_isolation'); \
+           END IF; RETURN NULL; END $$; \
+         CREATE TRIGGER complain AFTER DELETE ON events FOR EACH STATEMENT EXECUTE FUNCTION complain(); \
+         ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'; \
+         ALTER DATABASE {name} SET default_transaction_read_only = on"
+    ));
+    assert_eq!(site.clean_up(&[]).expect(0).report()["counts"]["deleted"], 1);
 }

@@ -390,9 +390,11 @@ impl<C: Cleanup> Run<'_, C> {
     fn close(mut self, worked: anyhow::Result<()>) -> anyhow::Result<()> {
         let finished = self.deletions.finish(&mut self.database);
         // After a stop, the run's own handle refuses every statement.
-        let mut closing = self.context.closing_database()?;
         let stopped = self.context.stop().reason().is_some();
-        let database = if stopped { &mut closing } else { &mut self.database };
+        if stopped {
+            self.database = self.context.closing_database()?;
+        }
+        let database = &mut self.database;
         let finished = if stopped { finished.and(self.deletions.finish(database)) } else { finished };
         match database.read(outbox::backlog) {
             Ok(backlog) => self.context.report().backlog = backlog,

@@ -126,12 +126,13 @@ impl Context {
         Ok(database)
     }
 
-    /// A second handle for the last few statements of a run that has already been told to stop.
+    /// A second handle for the last few statements of a run that has already been told to stop, which share
+    /// [`Stop::last_words`] with all others.
     ///
     /// # Errors
     /// When nothing is configured.
     pub fn closing_database(&self) -> anyhow::Result<Database> {
-        Ok(self.handle(Access::ReadWrite, Stop::after(Duration::from_secs(1)))?)
+        Ok(self.handle(Access::ReadWrite, self.stop.last_words())?)
     }
 
     fn handle(&self, access: Access, stop: Stop) -> Result<Database, Problem> {

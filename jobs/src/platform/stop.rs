@@ -1,7 +1,7 @@
 //! The one way a run is told to end early: its deadline, or a signal.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -52,17 +52,21 @@ fn readable(limit: Duration) -> String {
     if limit.subsec_nanos() == 0 { format!("{}s", limit.as_secs()) } else { format!("{}ms", limit.as_millis()) }
 }
 
+/// How long a run that was told to end has for what it still wants to say to the database, all in all.
+const LAST_WORDS: Duration = Duration::from_millis(800);
+
 /// Shared by everything that may take long: whoever waits also waits for this.
 #[derive(Debug, Clone)]
 pub struct Stop {
     deadline: Option<(Instant, Duration)>,
     signal: Arc<watch::Sender<Option<StopReason>>>,
+    last_words: Arc<OnceLock<Stop>>,
 }
 
 impl Stop {
     /// Ends by signal only.
     pub fn without_deadline() -> Self {
-        Self { deadline: None, signal: Arc::new(watch::Sender::new(None)) }
+        Self { deadline: None, signal: Arc::new(watch::Sender::new(None)), last_words: Arc::default() }
     }
 
     /// Ends `limit` from now, or by signal.
@@ -88,6 +92,12 @@ impl Stop {
             let (end, limit) = self.deadline?;
             (Instant::now() >= end).then_some(StopReason::TimedOut(limit))
         })
+    }
+
+    /// For the last few statements of a run that has been told to end: another, short time limit, which begins when
+    /// somebody first asks for it and is the same for all who do.
+    pub fn last_words(&self) -> Stop {
+        self.last_words.get_or_init(|| Stop::after(LAST_WORDS)).clone()
     }
 
     /// Goes on, or ends with a [`Problem`] of kind [`Kind::Stopped`].

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 use crate::background::Background;
 
@@ -24,6 +25,7 @@ pub struct Cut {
 pub struct Cutter {
     server: Background,
     seen: Arc<AtomicU64>,
+    frozen: watch::Sender<bool>,
 }
 
 impl Cutter {
@@ -31,21 +33,32 @@ impl Cutter {
     pub fn in_front_of(upstream: u16, cut: Cut) -> Self {
         let seen = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&seen);
+        let (frozen, freezing) = watch::channel(false);
         let server = Background::start("cutter", move |client| {
-            let (cut, seen) = (cut.clone(), Arc::clone(&counter));
+            let (cut, seen, mut freezing) = (cut.clone(), Arc::clone(&counter), freezing.clone());
             async move {
-                // Whatever goes wrong between the two ends is a lost connection, which is the purpose.
-                if let Err(lost) = forward(client, upstream, &cut, &seen).await {
-                    drop(lost);
+                let mut client = client;
+                let frozen = async { freezing.wait_for(|frozen| *frozen).await.is_ok() };
+                tokio::select! {
+                    biased;
+                    // The client's connection stays open, and nothing is heard from it any more.
+                    true = frozen => std::future::pending().await,
+                    // Whatever goes wrong between the two ends is a lost connection, which is the purpose.
+                    ended = forward(&mut client, upstream, &cut, &seen) => drop(ended),
                 }
             }
         });
-        Self { server, seen }
+        Self { server, seen, frozen }
     }
 
     /// The proxy's port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         SocketAddr::port(&self.server.address())
+    }
+
+    /// From now on nothing gets through and no connection ends, new ones included: as if the host stood still.
+    pub fn freeze(&self) {
+        self.frozen.send_replace(true);
     }
 
     /// Whether the cut has happened.
@@ -54,7 +67,7 @@ impl Cutter {
     }
 }
 
-async fn forward(mut client: TcpStream, upstream: u16, cut: &Cut, seen: &AtomicU64) -> std::io::Result<()> {
+async fn forward(client: &mut TcpStream, upstream: u16, cut: &Cut, seen: &AtomicU64) -> std::io::Result<()> {
     let mut server = TcpStream::connect(("127.0.0.1", upstream)).await?;
     let (mut from_client, mut from_server) = (vec![0; 65_536], vec![0; 65_536]);
     loop {

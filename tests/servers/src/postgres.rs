@@ -176,13 +176,13 @@ fn programs() -> PathBuf {
     found.expect("PostgreSQL's initdb is needed: install it with `apt-get install postgresql`, or run `tests/run`")
 }
 
-fn am_root() -> bool {
+pub(crate) fn am_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
 /// A command that does not run as root, which PostgreSQL refuses, in a directory that it may read.
-fn unprivileged(program: &Path, directory: &Path) -> Command {
+pub(crate) fn unprivileged(program: &Path, directory: &Path) -> Command {
     let mut command = if am_root() {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", USER, "--regid", USER, "--init-groups", "--"]).arg(program);
@@ -194,11 +194,11 @@ fn unprivileged(program: &Path, directory: &Path) -> Command {
     command
 }
 
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

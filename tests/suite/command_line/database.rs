@@ -149,3 +149,16 @@ fn the_history_tells_what_was_run() {
     assert_eq!(json[0]["document"]["run_id"].as_str(), columns[0].last().copied());
     assert_eq!(site.upkeep(&["jobs", "history", "--job", "self-check"]).expect(0).stdout, "No runs yet\n");
 }
+
+/// It holds personal data: nobody else on the machine may read it.
+#[test]
+fn an_embedded_database_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut site = Site::unmigrated(DatabaseKind::Sqlite, StorageKind::Directory);
+    let path = site.path().join("new/newer/upkeep.db");
+    site.set("database", &format!("url = \"sqlite:{}\"", path.display()));
+    site.upkeep(&["database", "migrate"]).expect(0);
+    for (path, mode) in [(&*path, 0o600), (path.parent().unwrap(), 0o700)] {
+        assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, mode, "{path:?}");
+    }
+}

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
+use upkeep_test_servers::cutter::Cut;
 use upkeep_test_servers::fault_proxy::{Fault, FaultProxy};
+use upkeep_test_servers::{Cutter, Postgres, postgres};
 
 use crate::site::{BUCKET, DatabaseKind, Event, Running, Sample, Site, StorageKind, bare, deletes_assets, wait_until};
 
@@ -109,7 +111,7 @@ fn while_the_embedded_database_is_locked_and_the_store_is_slow() {
     [INFO ] Starting job execution
     [INFO ] Loading parameters
     [INFO ] Looking for events that ended at or before [instant]
-    [WARN ] The run could not be entered into the history: timed out after 1200ms
+    [WARN ] The run could not be entered into the history: timed out after 800ms
     [INFO ]
     [ERROR] stopped by SIGTERM
     [ERROR] Job failed
@@ -208,6 +210,31 @@ fn while_a_database_does_not_answer() {
     error: timed out after 1s
     hint: what is done is safe; run the job again to go on, perhaps with a longer --timeout
     ");
+}
+
+/// Its connections stay open, and nothing is heard from it any more.
+#[test]
+fn while_the_databases_host_stands_still() {
+    let mut site = filled(DatabaseKind::Postgres, StorageKind::Directory);
+    let mut other = site.platform();
+    let mut transaction = other.transaction().unwrap();
+    transaction.batch_execute("LOCK TABLE invites").unwrap();
+    for options in ["", "?sslmode=disable"] {
+        for (signal, code) in [("INT", 130), ("TERM", 143)] {
+            let never = Cut { at: b"this is sent by nobody".into(), occurrence: 1, delivered: false };
+            let cutter = Cutter::in_front_of(Postgres::shared().port(), never);
+            let url = postgres::url_at(cutter.port(), site.database_name()) + options;
+            site.set("database", &format!("url = {url:?}"));
+            let run = Running::start(site.command(&[&EXECUTE[..], &["--if-running", "wait"]].concat()));
+            let session = site.wait_until_upkeep_waits_for_a_lock();
+            cutter.freeze();
+            let run = run.ends_soon_after(signal).expect(code);
+            assert!(run.stdout.contains("could not be entered into the history"), "{run:#?}");
+            drop(cutter);
+            let there = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {session}");
+            wait_until("its session is gone", || site.number(&there) == 0);
+        }
+    }
 }
 
 #[test]

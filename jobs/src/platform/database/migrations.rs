@@ -76,11 +76,46 @@ fn applied(connection: &mut Connection) -> QueryResult<BTreeSet<String>> {
     Ok(versions.into_iter().map(|row| row.version).collect())
 }
 
+/// Those of upkeep's own tables, as far as they are there, that the user may not use. Every run writes to all of them,
+/// except for the books, which it reads.
+const POSTGRES_LACKING: &str = "SELECT c.relname::text AS name FROM pg_catalog.pg_class c \
+    WHERE c.relname LIKE 'upkeep\\_%' AND c.relkind IN ('r', 'p') AND pg_catalog.pg_table_is_visible(c.oid) \
+    AND NOT (has_table_privilege(c.oid, 'SELECT') AND (c.relname = 'upkeep_migrations' \
+    OR (has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') \
+    AND has_table_privilege(c.oid, 'DELETE')))) ORDER BY c.relname";
+
+#[derive(QueryableByName)]
+struct Table {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+fn require_privileges(database: &mut Database) -> Result<(), DatabaseError> {
+    let lacking: Vec<Table> = database.read(|connection| match connection {
+        Connection::Postgres(c) => diesel::sql_query(POSTGRES_LACKING).load(c),
+        Connection::Sqlite(_) => Ok(Vec::new()),
+    })?;
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let list = lacking.into_iter().map(|table| table.name).collect::<Vec<_>>().join(", ");
+    Err(Problem::new(
+        Kind::Configuration,
+        format!(
+            "upkeep's user may not use upkeep's own tables in {}: missing privileges on {list}",
+            database.location()
+        ),
+    )
+    .hint(format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {list} TO the user in [database] url"))
+    .into())
+}
+
 /// Which migrations `database` has and lacks.
 ///
 /// # Errors
-/// When the database cannot be read.
+/// When the database cannot be read, or has upkeep's own tables but not for this user.
 pub fn migration_state(database: &mut Database) -> Result<MigrationState, DatabaseError> {
+    require_privileges(database)?;
     let applied = database.read(applied)?;
     let known: Vec<_> = MIGRATIONS.iter().map(|migration| migration.version.to_owned()).collect();
     Ok(MigrationState {
@@ -104,10 +139,11 @@ pub fn migrate(database: &mut Database) -> Result<Vec<&'static str>, DatabaseErr
             if connection.is_postgres() {
                 each!(&mut *connection, c => c.batch_execute(POSTGRES_LOCK))?;
             }
-            each!(&mut *connection, c => c.batch_execute(BOOKS))?;
             if applied(connection)?.contains(migration.version) {
                 return Ok(false);
             }
+            // Not earlier: it takes a privilege that is not needed when everything is there.
+            each!(&mut *connection, c => c.batch_execute(BOOKS))?;
             let sql = if connection.is_postgres() { migration.postgres } else { migration.sqlite };
             each!(&mut *connection, c => c.batch_execute(sql))?;
             each!(connection, c => {

@@ -115,6 +115,13 @@ pub enum Access {
 /// two attempts, which then doubles: six seconds in all.
 const RECONNECTS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// How long a rejected read is tried again, and the pause before each time.
+const READ_PATIENCE: Duration = Duration::from_secs(15);
+const READ_PAUSE: Duration = Duration::from_secs(1);
+/// How often, and how often a second, the server is asked about a commit: it may still be at it, or may not yet have
+/// noticed that its client is gone.
+const STATUS_TRIES: u32 = 50;
+const STATUS_PAUSE: Duration = Duration::from_millis(100);
 
 /// A database handle that connects when it is first used and again when the connection is lost.
 pub struct Database {
@@ -153,12 +160,28 @@ impl Database {
         self.url.is_postgres()
     }
 
-    /// Runs `work` in one read-only transaction; it may run again after a lost connection.
+    /// Runs `work` in one read-only transaction; it may run again after a lost connection, or for a while when it is
+    /// rejected: whoever changes a table's definition locks it for a moment.
     ///
     /// # Errors
     /// See [`DatabaseError`].
-    pub fn read<T>(&mut self, work: impl FnMut(&mut Connection) -> QueryResult<T>) -> Result<T, DatabaseError> {
-        self.in_transaction(Access::ReadOnly, work)
+    pub fn read<T>(&mut self, mut work: impl FnMut(&mut Connection) -> QueryResult<T>) -> Result<T, DatabaseError> {
+        let begun = std::time::Instant::now();
+        loop {
+            match self.in_transaction(Access::ReadOnly, &mut work) {
+                Err(DatabaseError::Rejected(words)) if begun.elapsed() < READ_PATIENCE => {
+                    log::debug!("reading from {} will be tried again: {words}", self.url);
+                    self.stop.sleep(READ_PAUSE);
+                    self.stop.check()?;
+                }
+                Err(DatabaseError::Rejected(words)) => {
+                    return Err(Problem::new(Kind::Failed, format!("{} refuses to be read: {words}", self.url))
+                        .hint("if another session keeps a table locked, run the job again when it is done")
+                        .into());
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Runs `work` in one short write transaction that waits only briefly for locks. It may run again after a lost
@@ -196,7 +219,7 @@ impl Database {
             self.connection = None;
             log::debug!("lost the connection to {}: {}", self.url, lost.0);
             if let Some(Unsure { transaction, value }) = lost.1
-                && postgres::was_committed(self.connected()?, &transaction)?
+                && self.was_committed(&transaction)?
             {
                 return Ok(value);
             }
@@ -204,6 +227,21 @@ impl Database {
         Err(Problem::new(Kind::Unreachable, format!("lost the connection to {} again and again", self.url))
             .hint("look at the database server's log; what was finished is safe, run the job again")
             .into())
+    }
+
+    /// What became of a transaction whose commit was sent but never answered.
+    fn was_committed(&mut self, transaction: &str) -> Result<bool, DatabaseError> {
+        for _ in 0..STATUS_TRIES {
+            let status = self.read(|connection| postgres::transaction_status(connection, transaction))?;
+            match status.as_deref() {
+                Some("committed") => return Ok(true),
+                Some("aborted") => return Ok(false),
+                Some(_) => self.stop.sleep(STATUS_PAUSE),
+                None => break,
+            }
+        }
+        self.stop.check()?;
+        Err(postgres::unsure().into())
     }
 
     /// The connection, made now if there is none.

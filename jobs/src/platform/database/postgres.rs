@@ -2,17 +2,17 @@
 //! cancelling the statement at the server.
 
 use std::cell::RefCell;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use diesel::sql_types::Text;
 use diesel::{QueryResult, QueryableByName, RunQueryDsl};
-use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{CancelToken, Config};
@@ -25,20 +25,25 @@ use super::{Access, Connection};
 /// A synchronous diesel connection to PostgreSQL.
 pub(super) type PostgresConnection = AsyncConnectionWrapper<AsyncPgConnection, Driver>;
 
-/// The settings are local to the transaction, so that they hold behind a transaction-mode pooler, too. Selections read
+/// Isolation and access are spelled out, since a role or a database may have other defaults: rows that were locked are
+/// looked at again as they are then. The settings are local to the transaction, so that they hold behind a transaction-mode pooler, too. Selections read
 /// without locks and may take a while; a transaction that writes holds locks that the live platform may want. It gives
 /// way before the server looks for deadlocks (`deadlock_timeout`, one second), since then the platform could lose.
-pub(super) const BEGIN_READING: &str = "BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = '300s'; SET LOCAL lock_timeout = '1s'; \
+pub(super) const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL statement_timeout = '300s'; SET LOCAL lock_timeout = '1s'; \
      SET LOCAL idle_in_transaction_session_timeout = '30s'";
-pub(super) const BEGIN_WRITING: &str = "BEGIN; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '500ms'; \
+pub(super) const BEGIN_WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '500ms'; \
      SET LOCAL idle_in_transaction_session_timeout = '30s'";
 
 /// Longer than any statement may take at the server: beyond it the network is dead, not the statement slow.
 const SILENCE: Duration = Duration::from_secs(330);
-/// How long a cancelled statement has to end before the connection is cut. Less than the two seconds within which a
-/// signal must be obeyed.
-const CANCEL_GRACE: Duration = Duration::from_millis(1200);
+/// How long all statements of a connection together have to end once the run has been told to, before the connection is
+/// cut; what it takes to ask for that is part of it. Two of these and [`Stop::last_words`] have to fit into the two
+/// seconds within which a signal must be obeyed.
+const CANCEL_GRACE: Duration = Duration::from_millis(500);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A session may take this many times longer than a connection: there may be several addresses to try, then there is
+/// the password, and a pooler may have to wait for a free session.
+const SESSION_FACTOR: u32 = 6;
 
 /// Waits for the connection's futures, and for the reason to stop.
 pub struct Driver {
@@ -48,28 +53,35 @@ pub struct Driver {
     cancel: CancelToken,
     tls: Tls,
     connection_task: AbortHandle,
-    /// Cancelling is done once: what follows — rolling back — has to get through.
-    cancelled: AtomicBool,
+    /// Cancelling is done once: what follows — rolling back — has to get through, until this moment.
+    end: OnceLock<Instant>,
 }
 
 impl BlockOn for Driver {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(async {
             let mut future = std::pin::pin!(future);
-            let may_cancel = !self.cancelled.load(Ordering::Relaxed);
+            if self.end.get().is_none() {
+                tokio::select! {
+                    biased;
+                    output = &mut future => return output,
+                    _ = self.stop.triggered() => {}
+                    () = tokio::time::sleep(SILENCE) => {}
+                }
+            }
+            let cancels = self.end.get().is_none();
+            let end = *self.end.get_or_init(|| Instant::now() + CANCEL_GRACE);
+            let cancel = async {
+                if cancels && let Err(error) = tls::cancel(&self.cancel, &self.tls).await {
+                    log::debug!("the server could not be asked to cancel the statement: {error}");
+                }
+                std::future::pending::<()>().await;
+            };
             tokio::select! {
                 biased;
                 output = &mut future => return output,
-                _ = self.stop.triggered(), if may_cancel => self.cancelled.store(true, Ordering::Relaxed),
-                () = tokio::time::sleep(SILENCE) => {}
-            }
-            if let Err(error) = tls::cancel(&self.cancel, &self.tls).await {
-                log::debug!("the server could not be asked to cancel the statement: {error}");
-            }
-            tokio::select! {
-                biased;
-                output = &mut future => return output,
-                () = tokio::time::sleep(CANCEL_GRACE) => self.connection_task.abort(),
+                () = cancel => {}
+                () = tokio::time::sleep_until(end) => self.connection_task.abort(),
             }
             // Without its task the connection counts as closed, so this ends at once.
             future.await
@@ -92,9 +104,10 @@ thread_local! {
 pub(super) fn connect(address: &SecretString, client: &str, stop: &Stop) -> Result<PostgresConnection, Problem> {
     let (mut config, tls) = tls::from_address(address.expose_secret())?;
     config.application_name(client);
-    config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT));
     config.keepalives_idle(Duration::from_secs(10)).keepalives_interval(Duration::from_secs(5)).keepalives_retries(3);
 
+    let connect_timeout = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
+    config.connect_timeout(connect_timeout);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -102,31 +115,45 @@ pub(super) fn connect(address: &SecretString, client: &str, stop: &Stop) -> Resu
     let opened = runtime.block_on(async {
         tokio::select! {
             biased;
-            _ = stop.triggered() => Err(None),
-            opened = tls::open(&config, &tls) => opened.map_err(Some),
+            reason = stop.triggered() => Err(reason.into()),
+            opened = session(&config, &tls) => opened,
+            () = tokio::time::sleep(connect_timeout.saturating_mul(SESSION_FACTOR)) => Err(no_answer(&config)),
         }
     });
-    let (client, task) = match opened {
+    let (connection, cancel, task) = match opened {
         Ok(opened) => opened,
-        Err(None) => {
-            stop.check()?;
-            return Err(Problem::new(Kind::Failed, "connecting was interrupted"));
+        Err(problem) => {
+            // Not dropped: that would wait for a name server that does not answer.
+            runtime.shutdown_background();
+            return Err(problem);
         }
-        Err(Some(error)) => return Err(cannot_connect(&config, error)),
     };
-    let cancel = client.cancel_token();
-    let connection = runtime
-        .block_on(AsyncPgConnection::try_from(client))
-        .map_err(|error| Problem::new(Kind::Unreachable, "PostgreSQL does not answer").because(error))?;
     HANDED_OVER.set(Some(Driver {
         runtime: Arc::new(runtime),
         stop: stop.clone(),
         cancel,
         tls,
         connection_task: task,
-        cancelled: AtomicBool::new(false),
+        end: OnceLock::new(),
     }));
     Ok(PostgresConnection::from(connection))
+}
+
+async fn session(config: &Config, tls: &Tls) -> Result<(AsyncPgConnection, CancelToken, AbortHandle), Problem> {
+    let (client, task) = tls::open(config, tls).await.map_err(|error| cannot_connect(config, error))?;
+    let cancel = client.cancel_token();
+    let failed = |error: &dyn std::fmt::Display| no_answer(config).because(error.to_string());
+    // diesel sets up its session with prepared statements. In a transaction a pooler keeps them together; what they
+    // set is not needed, since nothing relies on it.
+    client.batch_execute("BEGIN").await.map_err(|error| failed(&error))?;
+    let mut connection = AsyncPgConnection::try_from(client).await.map_err(|error| failed(&error))?;
+    connection.batch_execute("ROLLBACK").await.map_err(|error| failed(&error))?;
+    Ok((connection, cancel, task))
+}
+
+fn no_answer(config: &Config) -> Problem {
+    Problem::new(Kind::Unreachable, format!("PostgreSQL at {} does not answer", places(config).join(" or ")))
+        .hint("look at the log of the database server, or of the pooler in between")
 }
 
 /// Sorts a failed connection: what a correct configuration would cure (exit 78) from what time may cure (exit 69).
@@ -182,11 +209,20 @@ struct TransactionId {
     id: String,
 }
 
-/// The transaction's identifier, by which [`was_committed`] can ask about it; `None` where there is nothing to ask.
+/// Identifies the running server: after a failover, another one may have given the same number to another transaction.
+macro_rules! server {
+    () => {
+        "extract(epoch FROM pg_postmaster_start_time())::text"
+    };
+}
+
+/// The transaction's identifier, to ask [`transaction_status`] about; `None` where there is nothing to ask.
 pub(super) fn transaction_id(connection: &mut Connection, access: Access) -> QueryResult<Option<String>> {
     match (connection, access) {
         (Connection::Postgres(c), Access::ReadWrite) => {
-            let found: TransactionId = diesel::sql_query("SELECT pg_current_xact_id()::text AS id").get_result(c)?;
+            let found: TransactionId =
+                diesel::sql_query(concat!("SELECT pg_current_xact_id()::text || '@' || ", server!(), " AS id"))
+                    .get_result(c)?;
             Ok(Some(found.id))
         }
         _ => Ok(None),
@@ -199,29 +235,20 @@ struct TransactionStatus {
     status: Option<String>,
 }
 
-/// What became of a transaction whose commit was sent but never answered.
-pub(super) fn was_committed(connection: &mut Connection, transaction: &str) -> Result<bool, Problem> {
-    let Connection::Postgres(c) = connection else { return Ok(false) };
-    // The server may still be at it, or may not yet have noticed that its client is gone.
-    for _ in 0..50 {
-        let found: QueryResult<TransactionStatus> =
-            diesel::sql_query("SELECT pg_xact_status($1::text::xid8) AS status")
-                .bind::<Text, _>(transaction)
-                .get_result(c);
-        match found {
-            Ok(found) if found.status.as_deref() == Some("in progress") => {
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            Ok(found) => return Ok(found.status.as_deref() == Some("committed")),
-            Err(error) => {
-                return Err(unsure().because(error));
-            }
-        }
-    }
-    Err(unsure())
+/// What became of a transaction, in the server's words; `None` if it cannot know.
+pub(super) fn transaction_status(connection: &mut Connection, transaction: &str) -> QueryResult<Option<String>> {
+    let Connection::Postgres(c) = connection else { return Ok(None) };
+    let found: TransactionStatus = diesel::sql_query(concat!(
+        "SELECT CASE WHEN split_part($1, '@', 2) = ",
+        server!(),
+        " THEN pg_xact_status(split_part($1, '@', 1)::xid8) END AS status"
+    ))
+    .bind::<Text, _>(transaction)
+    .get_result(c)?;
+    Ok(found.status)
 }
 
-fn unsure() -> Problem {
+pub(super) fn unsure() -> Problem {
     Problem::new(
         Kind::Unreachable,
         "the connection broke during a commit and the server does not say what became of it",

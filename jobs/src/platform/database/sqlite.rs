@@ -1,5 +1,7 @@
 //! The embedded database.
 
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -38,9 +40,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<SqliteConnection, Prob
             return Err(cannot_open("there is no such file".into())
                 .hint("`upkeep database migrate` creates it; a dry run leaves no trace, not even an empty database"));
         }
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(|error| cannot_open(error.to_string()))?;
-        }
+        create(path).map_err(|error| cannot_open(error.to_string()))?;
     }
     let Some(name) = path.to_str() else {
         return Err(cannot_open("its path is not valid Unicode".into()));
@@ -59,6 +59,17 @@ pub(super) fn open(path: &Path, access: Access) -> Result<SqliteConnection, Prob
         })
         .map_err(|error| cannot_open(error.to_string()))?;
     Ok(connection)
+}
+
+/// Makes an empty file, which SQLite takes for an empty database, with permissions that its log then has, too: nobody
+/// but its owner may read it.
+fn create(path: &Path) -> std::io::Result<()> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+    }
+    // Not `create_new`: somebody else may do the same at this moment.
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    Ok(())
 }
 
 /// Deleted personal data must not linger in the write-ahead log. A reader that still needs the log only postpones it.
