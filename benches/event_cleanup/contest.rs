@@ -111,11 +111,11 @@ fn run(
         Program::Floor => reference("floor"),
         Program::FloorOverlapped => reference("floor-overlapped"),
     };
-    let (postgres_cpu, s3_cpu) = (cluster.cpu_time(), process::cpu_time(store.process()));
+    let (postgres_cpu, s3_cpu) = (cluster.cpu_time(&database), process::cpu_time(store.process()));
     let (usage, output) = process::run(&mut command, POLL);
     let run = Run {
         program: usage,
-        postgres_cpu: cluster.cpu_time() - postgres_cpu,
+        postgres_cpu: cluster.cpu_time(&database) - postgres_cpu,
         s3_cpu: process::cpu_time(store.process()) - s3_cpu,
         statements: cluster.statements(&database),
         requests: store.requests(),

@@ -14,9 +14,9 @@ pub(crate) fn print(cluster: &Cluster, options: &Options) {
     let directory = tempfile::tempdir().unwrap();
     let arguments = ["jobs", "execute", "event-cleanup", "--output", "json"];
     let mut command = cluster.upkeep(&database, &store.uri, directory.path(), &arguments);
-    let postgres_cpu = cluster.cpu_time();
+    let postgres_cpu = cluster.cpu_time(&database);
     let (usage, _) = process::run(&mut command, POLL);
-    let postgres_cpu = cluster.cpu_time() - postgres_cpu;
+    let postgres_cpu = cluster.cpu_time(&database) - postgres_cpu;
     let statements = cluster.statements(&database);
     cluster.assert_nothing_left(&database);
     println!("\n### upkeep, {EVENTS} events without assets\n");

@@ -118,8 +118,14 @@ impl Cluster {
         Statements { sent: sums.get(0), commits: sums.get(1), slowest: slowest.iter().map(|row| row.get(0)).collect() }
     }
 
-    /// The processor time of all the cluster's processes by now.
-    pub(crate) fn cpu_time(&self) -> Duration {
+    /// The processor time of all the cluster's processes by now; nobody may be connected to `database`.
+    pub(crate) fn cpu_time(&self, database: &str) -> Duration {
+        // A session ends a little later than its client, and its time must not fall between two readings.
+        let mut client = self.0.client("postgres");
+        let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'";
+        while client.query_one(sessions, &[&database]).unwrap().get::<_, i64>(0) > 0 {
+            std::thread::sleep(POLL);
+        }
         let file = std::fs::read_to_string(self.0.socket_directory().join("data/postmaster.pid")).unwrap();
         process::cpu_time_of_family(file.lines().next().unwrap().parse().unwrap())
     }
