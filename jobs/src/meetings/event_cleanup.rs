@@ -22,7 +22,7 @@ use crate::kit::{Cleanup, Context, Due, Job, Preparation, Removal, Report, Step,
 use crate::platform::database::{Connection, Database, Ids, Requirement};
 use crate::platform::{Kind, Problem};
 
-/// See the [module](self).
+/// Deletes events that are over for longer than the retention period.
 pub struct EventCleanup;
 
 /// What an operator may set.

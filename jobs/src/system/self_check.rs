@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::kit::{Context, Job, Report};
 use crate::platform::database::Requirement;
 
-/// See the [module](self).
+/// Shows that jobs can be started and that their log arrives.
 pub struct SelfCheck;
 
 /// Nothing can be set.
