@@ -6,14 +6,14 @@ use clap::Subcommand;
 use upkeep_jobs::JOBS;
 use upkeep_jobs::platform::Stop;
 use upkeep_jobs::platform::database::{
-    Access, Database, DatabaseError, check_generation, migrate, migration_state, require_migrated,
+    Access, Database, DatabaseError, check_generation, generation, migrate, migration_state, require_migrated,
 };
 
 use super::{Session, output};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Create or upgrade upkeep's own tables; no other table is touched
+    /// Create or upgrade upkeep's own tables, in an embedded database also the platform's; nothing else is touched
     Migrate,
     /// Show which tables are there: upkeep's own, and those the jobs work on
     Status,
@@ -45,7 +45,7 @@ fn status(mut database: Database) -> anyhow::Result<()> {
             writeln!(text, "  {version:24} {what}")?;
         }
     }
-    text.push_str("\nThe platform's tables\n");
+    writeln!(text, "\nThe platform's schema\n  {:24} {}", "generation", generation(&mut database)?)?;
     let mut unsuitable = None;
     for job in JOBS.iter().filter(|job| !job.requires().is_empty()) {
         match check_generation(&mut database, &job.requires()) {

@@ -44,7 +44,7 @@ pub(super) struct Arguments {
     /// What to do while another run of the job is under way
     #[arg(long, value_enum, default_value_t = IfRunning::Fail)]
     if_running: IfRunning,
-    /// Let this run affect so many rows although a guard would refuse it
+    /// Let this run pass a guard that would refuse it; N is the number that the refusal names
     #[arg(long, value_name = "N")]
     allow_affected: Option<u64>,
 }

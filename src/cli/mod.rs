@@ -31,7 +31,7 @@ Exit status:
     3  finished, but some items failed (listed); running again is safe
     4  refused by a guard; nothing was changed
    69  database, storage or provider not reachable after retries
-   75  another run of this job is under way
+   75  another run of this job is under way, or took this one's place
    78  configuration invalid, or migrations pending
   124  timed out
   130  stopped by SIGINT

@@ -27,7 +27,7 @@ pub(crate) enum Outcome {
     Failed,
     /// Ended by its time limit.
     TimedOut,
-    /// Ended by a signal.
+    /// Ended by a signal, or because another run took its place.
     Interrupted,
 }
 
@@ -59,9 +59,9 @@ pub(crate) struct Document {
     dry_run: bool,
     /// When it started.
     pub(crate) started_at: DateTime<Utc>,
-    /// When it ended; absent while it runs.
+    /// When it ended; null while it runs.
     pub(crate) finished_at: Option<DateTime<Utc>>,
-    /// How long it took, in milliseconds.
+    /// How long it took, in milliseconds; null while it runs.
     pub(crate) duration_ms: Option<u64>,
     /// The point in time that cutoffs were computed from.
     pub(crate) now: DateTime<Utc>,

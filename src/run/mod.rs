@@ -34,7 +34,7 @@ pub(crate) struct Request {
     pub(crate) timeout: Duration,
     /// What to do while another run of the job is under way.
     pub(crate) if_running: IfRunning,
-    /// So many rows may be affected whatever the guards say.
+    /// What a guard may let pass in this run all the same.
     pub(crate) allow_affected: Option<u64>,
     /// Whether the log says how long the run took.
     pub(crate) show_duration: bool,

@@ -133,7 +133,7 @@ fn sigkill_at_random_moments_leaves_what_the_next_run_finishes() {
                 for _ in 0..KILLS / AT_ONCE {
                     trial.begin();
                     // Connecting takes the first part of a run; most moments should lie in the rest.
-                    let delay = trial.takes.mul_f64(chance().sqrt() * 1.1);
+                    let delay = trial.takes.mul_f64(0.2 + 0.8 * chance());
                     let how = format!("SIGKILL after {delay:?}");
                     let mut child = trial.site.command(&["jobs", "execute", "event-cleanup"]).spawn().unwrap();
                     std::thread::sleep(delay);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use upkeep_test_servers::fault_proxy::{Fault, FaultProxy};
 
-use crate::site::{DatabaseKind, Event, Sample, Site, StorageKind, deletes_assets, is_trial};
+use crate::site::{DatabaseKind, Event, Sample, Site, StorageKind, deletes_assets, finish, is_trial};
 
 /// An ended event with three objects behind a proxy.
 fn site(database: DatabaseKind) -> (Site, FaultProxy, Event) {
@@ -271,4 +271,27 @@ fn a_signal_does_not_wait_for_a_silent_store() {
     site.assert_nothing_lost(&Sample::of([event]));
     proxy.clear();
     assert_done(&site, &site.clean_up(&[]).expect(0).report(), 3);
+}
+
+/// An unmounted volume, a new empty bucket: it would confirm that everything is gone.
+#[test]
+fn an_empty_store_is_refused_before_anything_is_taken_off_the_outbox() {
+    let site = Site::new(DatabaseKind::Sqlite, StorageKind::Directory);
+    site.fill(&Sample::of((0..20).map(|_| Event::ended(3).with_assets(1)).chain([Event::ended(31).with_assets(1)])));
+    let objects = site.path().join("objects");
+    let mut command = site.command(&["jobs", "execute", "event-cleanup"]);
+    assert_eq!(finish(command.env("UPKEEP_CRASH_AT", "committed").spawn().unwrap()).code, None);
+    let outbox = site.outbox();
+    assert_eq!(outbox.len(), 1);
+    std::fs::rename(&objects, site.path().join("unmounted")).unwrap();
+    std::fs::create_dir(&objects).unwrap();
+    for days in [30, 1] {
+        let parameters = format!("{{\"days_since_last_occurrence\": {days}}}");
+        let report = site.clean_up(&["--parameters", &parameters]).expect(4).report();
+        assert_eq!((&report["objects_deleted"], &report["counts"]["deleted"]), (&0.into(), &0.into()));
+        assert_eq!(site.outbox(), outbox);
+        assert_eq!(site.events().len(), 20);
+    }
+    site.clean_up(&["--allow-affected", "20"]).expect(0);
+    assert!(site.outbox().is_empty());
 }

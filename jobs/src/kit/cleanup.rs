@@ -133,8 +133,8 @@ pub fn clean_up<C: Cleanup>(context: &Context, cleanup: &mut C) -> anyhow::Resul
         context.guard.permit_deletion()?;
     }
     let mut database = context.database()?;
-    match stores {
-        None => preview(context, &mut database, cleanup)?,
+    let ended = match stores {
+        None => preview(context, &mut database, cleanup),
         Some(stores) => {
             let deletions = ObjectDeletions::start(context, stores.objects.clone())?;
             let mut run = Run {
@@ -149,21 +149,11 @@ pub fn clean_up<C: Cleanup>(context: &Context, cleanup: &mut C) -> anyhow::Resul
                 waiting: BTreeMap::new(),
             };
             let worked = run.all();
-            let closed = run.close(worked);
-            let did_something = {
-                let report = context.report();
-                report.counts.deleted + report.objects_deleted + report.shared_folders_deleted + report.backlog > 0
-            };
-            // How far a run got that ended early, but nothing about what it never came to look at.
-            if closed.is_err() && !did_something {
-                return closed;
-            }
-            summary::<C>(context);
-            return closed;
+            run.close(worked)
         }
-    }
-    summary::<C>(context);
-    Ok(())
+    };
+    summary::<C>(context, ended.is_ok());
+    ended
 }
 
 fn preview<C: Cleanup>(context: &Context, database: &mut Database, cleanup: &mut C) -> anyhow::Result<()> {
@@ -237,6 +227,9 @@ struct Run<'a, C: Cleanup> {
 
 impl<C: Cleanup> Run<'_, C> {
     fn all(&mut self) -> anyhow::Result<()> {
+        if self.database.read(outbox::backlog)? > 0 {
+            self.check_store()?;
+        }
         leftovers::drain(
             self.context,
             &mut self.database,
@@ -260,12 +253,7 @@ impl<C: Cleanup> Run<'_, C> {
 
     /// One batch: what comes before the transaction, the transaction, and handing over the objects.
     fn batch(&mut self, due: &[C::Row]) -> anyhow::Result<()> {
-        if !self.store_checked {
-            // Before the first row goes: objects that cannot be deleted would only pile up in the outbox.
-            self.stores.objects.check_deletable()?;
-            self.check_store_is_the_right_one()?;
-            self.store_checked = true;
-        }
+        self.check_store()?;
         let prepared = self.cleanup.prepare(self.context, &mut self.database, &self.stores, due)?;
         crash_point("prepared");
         let ready = due.iter().filter(|row| !prepared.not_ready.contains(&C::key(row)));
@@ -294,6 +282,17 @@ impl<C: Cleanup> Run<'_, C> {
             }
         }
         prepared.end.map_or(Ok(()), |problem| Err(problem.into()))
+    }
+
+    /// Before anything goes, once: objects that cannot be deleted would only pile up in the outbox, and ones that are
+    /// "deleted" in another store would be lost.
+    fn check_store(&mut self) -> anyhow::Result<()> {
+        if !self.store_checked {
+            self.stores.objects.check_deletable()?;
+            self.check_store_is_the_right_one()?;
+            self.store_checked = true;
+        }
+        Ok(())
     }
 
     /// A store that has none of many objects is another platform's, or an empty mount: deleting there would "succeed".
@@ -433,22 +432,28 @@ impl From<DatabaseError> for Refused {
     }
 }
 
-/// The last lines of the log: what was found and what was done.
-fn summary<C: Cleanup>(context: &Context) {
+/// The last lines of the log: what was found and what was done. Of a run that ended early it is told how far it got, but
+/// nothing about what it never came to look at.
+fn summary<C: Cleanup>(context: &Context, ended_well: bool) {
     let report = context.report();
     let (one, many) = C::ITEM;
     let items = |n: u64| format!("{n} {}", if n == 1 { one } else { many });
     let objects = |n: u64| format!("{n} stored {}", if n == 1 { "object" } else { "objects" });
-    if report.counts.matched == 0 {
-        log::info!("Looked at {}, none is due", items(report.counts.examined));
-    } else if let Some(plan) = &report.plan {
-        let (found, size) = (items(plan.ids.len() as u64), bytes_in_words(plan.bytes));
-        log::info!("Would delete {found} with {} ({size})", objects(plan.objects));
-        for (table, rows) in &plan.rows {
-            log::info!("  from {table}: {rows}");
+    match &report.plan {
+        _ if ended_well && report.counts.matched == 0 => {
+            log::info!("Looked at {}, none is due", items(report.counts.examined));
         }
-    } else {
-        log::info!("Deleted {} of {} due", items(report.counts.deleted), report.counts.matched);
+        Some(plan) if ended_well || !plan.ids.is_empty() => {
+            let (found, size) = (items(plan.ids.len() as u64), bytes_in_words(plan.bytes));
+            log::info!("Would delete {found} with {} ({size})", objects(plan.objects));
+            for (table, rows) in &plan.rows {
+                log::info!("  from {table}: {rows}");
+            }
+        }
+        None if ended_well || report.counts.deleted > 0 => {
+            log::info!("Deleted {} of {} due", items(report.counts.deleted), report.counts.matched);
+        }
+        _ => {}
     }
     if report.counts.skipped > 0 {
         log::info!("Left {} alone that had changed meanwhile", items(report.counts.skipped));

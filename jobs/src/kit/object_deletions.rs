@@ -144,8 +144,10 @@ impl<'a> ObjectDeletions<'a> {
                 self.broken.get_or_insert(error);
             }
             Err(error) => {
-                report.counts.failed += answer.objects.len() as u64;
                 let reason = format!("{error:#}");
+                for object in &answer.objects {
+                    report.fail(&object.key, &reason);
+                }
                 self.unnoted.failed.extend(answer.objects.into_iter().map(|o| (o.key, reason.clone())));
                 self.broken.get_or_insert(error);
             }

@@ -42,8 +42,10 @@ const ASSETS: (&str, &str) = ("assets", "id");
 const ROOMS: (&str, &str) = ("rooms", "id");
 
 /// The tables and columns that the removal of events works on.
-pub(super) const REQUIRES: [Requirement; 14] = [
+pub(super) const REQUIRES: [Requirement; 16] = [
     Requirement { table: "events", columns: &["id", "room"] },
+    Requirement { table: "event_dates", columns: &["event_id"] },
+    Requirement { table: "event_recurrences", columns: &["event_id"] },
     Requirement { table: "event_shared_folders", columns: &["event_id", "path", "provider_data"] },
     Requirement { table: "event_training_participation_report_parameter_sets", columns: &["event_id"] },
     Requirement { table: "event_favorites", columns: &["event_id"] },

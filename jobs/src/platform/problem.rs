@@ -44,7 +44,7 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// An error with the kind that decides the exit code, and a hint at what to do about it.
 ///
-/// `Display` is the message alone; causes are reached through `source()`, the hint through [`Problem::hint`].
+/// `Display` is the message alone; causes are reached through `source()`, the hint through [`Problem::advice`].
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Problem {

@@ -119,7 +119,8 @@ fn a_database_that_is_not_the_platforms() {
       0001_upkeep              applied
       0002_embedded_platform   applied
 
-    The platform's tables
+    The platform's schema
+      generation               unknown
       event-cleanup            cannot run: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, table event_exceptions, table events, table event_shared_folders, table event_training_participation_report_parameter_sets, table event_favorites, table event_email_invites, table event_invites, table rooms, table module_resources, table sip_configs, table room_streaming_targets, table invites, table room_assets, table assets
     --- stderr
     error: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, table event_exceptions, table events, table event_shared_folders, table event_training_participation_report_parameter_sets, table event_favorites, table event_email_invites, table event_invites, table rooms, table module_resources, table sip_configs, table room_streaming_targets, table invites, table room_assets, table assets
@@ -180,7 +181,8 @@ fn tables_of_a_newer_upkeep() {
       0002_embedded_platform   applied
       9999_from_the_future     unknown
 
-    The platform's tables
+    The platform's schema
+      generation               new, with dates in event_dates
       event-cleanup            can run
     --- stderr
     error: postgres://postgres:***@127.0.0.1:[port]/[database] was migrated by a newer upkeep (9999_from_the_future)
@@ -250,7 +252,8 @@ fn a_user_who_may_not_delete() {
       0001_upkeep              applied
       0002_embedded_platform   applied
 
-    The platform's tables
+    The platform's schema
+      generation               new, with dates in event_dates
       event-cleanup            cannot run: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
     --- stderr
     error: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites

@@ -17,7 +17,8 @@ fn a_platform_gets_upkeeps_tables_when_asked() {
       0001_upkeep              pending
       0002_embedded_platform   pending
 
-    The platform's tables
+    The platform's schema
+      generation               new, with dates in event_dates
       event-cleanup            can run
     --- stderr
     error: postgres://postgres:***@127.0.0.1:[port]/[database] lacks upkeep's own tables (0001_upkeep, 0002_embedded_platform pending)
@@ -61,7 +62,8 @@ fn a_platform_gets_upkeeps_tables_when_asked() {
       0001_upkeep              applied
       0002_embedded_platform   applied
 
-    The platform's tables
+    The platform's schema
+      generation               new, with dates in event_dates
       event-cleanup            can run
     ");
     assert_snapshot!(site.upkeep(&["jobs", "history"]).transcript_at(&site), @"
@@ -78,7 +80,7 @@ fn an_embedded_database_is_made_by_the_first_run_but_not_by_looking() {
     exit code 78
     --- stderr
     error: cannot open the embedded database [site]/upkeep.db: there is no such file
-    hint: `upkeep database migrate` creates it; a dry run leaves no trace, not even an empty database
+    hint: `upkeep database migrate` creates it, and so does the first run that is no dry run
     ");
     assert_snapshot!(site.upkeep(&["jobs", "execute", "event-cleanup", "--dry-run"]).transcript_at(&site), @"
     exit code 78
@@ -92,7 +94,7 @@ fn an_embedded_database_is_made_by_the_first_run_but_not_by_looking() {
     [INFO ] Duration: [duration]
     --- stderr
     error: cannot open the embedded database [site]/upkeep.db: there is no such file
-    hint: `upkeep database migrate` creates it; a dry run leaves no trace, not even an empty database
+    hint: `upkeep database migrate` creates it, and so does the first run that is no dry run
     ");
     assert!(!site.path().join("upkeep.db").exists());
 
@@ -119,7 +121,8 @@ fn an_embedded_database_is_made_by_the_first_run_but_not_by_looking() {
       0001_upkeep              applied
       0002_embedded_platform   applied
 
-    The platform's tables
+    The platform's schema
+      generation               new, with dates in event_dates
       event-cleanup            can run
     ");
     assert_snapshot!(site.upkeep(&["database", "migrate"]).transcript_at(&site), @"

@@ -1,4 +1,5 @@
-//! Which generation of the platform's schema a database has: read from its catalogue, never from a version number.
+//! Which generation of the platform's schema a database has, and whether it has what a job needs: read from its
+//! catalogue, never from a version number.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +9,43 @@ use diesel::{QueryResult, QueryableByName, RunQueryDsl};
 use super::super::problem::{Kind, Problem};
 use super::types::{SqlTexts, Texts};
 use super::{Connection, Database, DatabaseError};
+
+/// A generation of the platform's schema. Jobs do not go by it but by the tables and columns they need, since databases
+/// in between exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Generation {
+    /// An event's dates are in `event_dates`.
+    New,
+    /// An event's dates are columns of `events`.
+    Old,
+    /// Neither.
+    Unknown,
+}
+
+impl std::fmt::Display for Generation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Generation::New => "new, with dates in event_dates",
+            Generation::Old => "old, with dates in events; no job of this version works on it",
+            Generation::Unknown => "unknown",
+        })
+    }
+}
+
+/// Which generation `database` has.
+///
+/// # Errors
+/// When the catalogue cannot be read.
+pub fn generation(database: &mut Database) -> Result<Generation, DatabaseError> {
+    let tables = Texts(vec!["events".into(), "event_dates".into()]);
+    let found = database.read(|connection| columns(connection, &tables))?;
+    let has = |table: &str, column: &str| found.get(table).is_some_and(|columns| columns.contains(column));
+    Ok(match (has("event_dates", "starts_at"), has("events", "starts_at")) {
+        (true, _) => Generation::New,
+        (false, true) => Generation::Old,
+        (false, false) => Generation::Unknown,
+    })
+}
 
 /// A table that a job works on, with the columns it reads.
 #[derive(Debug, Clone, Copy)]

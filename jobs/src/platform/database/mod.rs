@@ -20,7 +20,7 @@ use diesel::connection::SimpleConnection;
 
 pub use self::error::DatabaseError;
 use self::error::Trouble;
-pub use self::generation::{Requirement, check_generation};
+pub use self::generation::{Generation, Requirement, check_generation, generation};
 pub use self::migrations::{MigrationState, migrate, migration_state, require_migrated};
 pub use self::types::{Ids, Instant, Json, SqlIds, SqlInstant, SqlJson, SqlTexts, SqlUuid, Texts, Uid};
 pub use self::url::{DatabaseUrl, PostgresUrl};
@@ -118,7 +118,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// How long a rejected read is tried again, and the pause before each time.
 const READ_PATIENCE: Duration = Duration::from_secs(15);
 const READ_PAUSE: Duration = Duration::from_secs(1);
-/// How often, and how often a second, the server is asked about a commit: it may still be at it, or may not yet have
+/// How often the server is asked about a commit, and the pause in between: it may still be at it, or may not yet have
 /// noticed that its client is gone.
 const STATUS_TRIES: u32 = 50;
 const STATUS_PAUSE: Duration = Duration::from_millis(100);

@@ -25,13 +25,16 @@ use super::{Access, Connection};
 /// A synchronous diesel connection to PostgreSQL.
 pub(super) type PostgresConnection = AsyncConnectionWrapper<AsyncPgConnection, Driver>;
 
-/// Isolation and access are spelled out, since a role or a database may have other defaults: rows that were locked are
-/// looked at again as they are then. The settings are local to the transaction, so that they hold behind a transaction-mode pooler, too. Selections read
-/// without locks and may take a while; a transaction that writes holds locks that the live platform may want. It gives
-/// way before the server looks for deadlocks (`deadlock_timeout`, one second), since then the platform could lose.
-pub(super) const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL statement_timeout = '300s'; SET LOCAL lock_timeout = '1s'; \
+/// Selections read without locks and may take a while. The settings are local to the transaction, so that they hold
+/// behind a transaction-mode pooler, too.
+pub(super) const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; \
+     SET LOCAL statement_timeout = '300s'; SET LOCAL lock_timeout = '1s'; \
      SET LOCAL idle_in_transaction_session_timeout = '30s'";
-pub(super) const BEGIN_WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '500ms'; \
+/// A transaction that writes holds locks that the live platform may want. It gives way before the server looks for
+/// deadlocks (`deadlock_timeout`, one second), since then the platform could lose. The isolation level is spelled out,
+/// since a role may have another default: rows that were locked have to be looked at again as they are then.
+pub(super) const BEGIN_WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+     SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '500ms'; \
      SET LOCAL idle_in_transaction_session_timeout = '30s'";
 
 /// Longer than any statement may take at the server: beyond it the network is dead, not the statement slow.

@@ -38,7 +38,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<SqliteConnection, Prob
     if !path.exists() {
         if access == Access::ReadOnly {
             return Err(cannot_open("there is no such file".into())
-                .hint("`upkeep database migrate` creates it; a dry run leaves no trace, not even an empty database"));
+                .hint("`upkeep database migrate` creates it, and so does the first run that is no dry run"));
         }
         create(path).map_err(|error| cannot_open(error.to_string()))?;
     }

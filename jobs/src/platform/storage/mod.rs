@@ -1,7 +1,7 @@
 //! Object storage: an S3 bucket, or a directory that plays one.
 //!
-//! Calls are synchronous. Reading and writing are two traits, so that a dry run can be handed a value that has no
-//! way to write.
+//! Calls are synchronous. Reading and writing are two traits, so that what only looks can be handed a value that
+//! has no way to write; a dry run is handed nothing at all.
 
 mod directory;
 mod s3;
