@@ -14,6 +14,7 @@ use super::object_deletions::ObjectDeletions;
 use super::outbox::{self, By, PendingFolder, StoredObject};
 use super::pace::Pace;
 use super::report::Plan;
+use super::summary;
 use crate::platform::database::{Connection, Database, DatabaseError};
 use crate::platform::{Kind, Problem};
 
@@ -152,7 +153,7 @@ pub fn clean_up<C: Cleanup>(context: &Context, cleanup: &mut C) -> anyhow::Resul
             run.close(worked)
         }
     };
-    summary::<C>(context, ended.is_ok());
+    summary::log(context, C::ITEM, ended.is_ok());
     ended
 }
 
@@ -430,59 +431,4 @@ impl From<DatabaseError> for Refused {
             DatabaseError::Problem(problem) => Refused::Run(problem.into()),
         }
     }
-}
-
-/// The last lines of the log: what was found and what was done. Of a run that ended early it is told how far it got, but
-/// nothing about what it never came to look at.
-fn summary<C: Cleanup>(context: &Context, ended_well: bool) {
-    let report = context.report();
-    let (one, many) = C::ITEM;
-    let items = |n: u64| format!("{n} {}", if n == 1 { one } else { many });
-    let objects = |n: u64| format!("{n} stored {}", if n == 1 { "object" } else { "objects" });
-    match &report.plan {
-        _ if ended_well && report.counts.matched == 0 => {
-            log::info!("Looked at {}, none is due", items(report.counts.examined));
-        }
-        Some(plan) if ended_well || !plan.ids.is_empty() => {
-            let (found, size) = (items(plan.ids.len() as u64), bytes_in_words(plan.bytes));
-            log::info!("Would delete {found} with {} ({size})", objects(plan.objects));
-            for (table, rows) in &plan.rows {
-                log::info!("  from {table}: {rows}");
-            }
-        }
-        None if ended_well || report.counts.deleted > 0 => {
-            log::info!("Deleted {} of {} due", items(report.counts.deleted), report.counts.matched);
-        }
-        _ => {}
-    }
-    if report.counts.skipped > 0 {
-        log::info!("Left {} alone that had changed meanwhile", items(report.counts.skipped));
-    }
-    if report.objects_deleted > 0 {
-        let size = bytes_in_words(report.bytes_freed);
-        log::info!("Deleted {} ({size})", objects(report.objects_deleted));
-    }
-    if report.shared_folders_deleted > 0 {
-        log::info!("Shared folders removed: {}", report.shared_folders_deleted);
-    }
-    if report.counts.failed > report.failures.len() as u64 {
-        log::error!("{} failures in all; -v shows each of them", report.counts.failed);
-    }
-    if report.backlog > 0 {
-        log::warn!("Left for a later run: {} stored objects or shared folders whose rows are gone", report.backlog);
-    }
-}
-
-/// A size as people read it, in binary units.
-fn bytes_in_words(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    if bytes < 1024 {
-        return format!("{bytes} bytes");
-    }
-    let (mut size, mut unit) = (bytes as f64 / 1024.0, 0);
-    while size >= 1024.0 && unit + 1 < UNITS.len() {
-        size /= 1024.0;
-        unit += 1;
-    }
-    format!("{size:.1} {}", UNITS[unit])
 }

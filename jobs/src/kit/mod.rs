@@ -11,6 +11,7 @@ mod outbox;
 mod pace;
 mod parameters;
 mod report;
+mod summary;
 
 pub use cleanup::{Cleanup, Due, Preparation, Removal, Step, clean_up};
 pub use context::{Context, Resources, StorageSettings, Stores};

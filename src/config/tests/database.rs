@@ -15,14 +15,14 @@ fn the_address_is_read_and_its_password_hidden() {
 fn a_wrong_address_is_refused_with_its_place_and_without_its_text() {
     assert_eq!(
         refusal("database.url = 'postgresql//upkeep:hunter2@db/x'"),
-        "database.url (~~/work/upkeep.toml, line 1) is no URL of a database that upkeep knows\n\
+        "database.url (~~/here/upkeep.toml, line 1) is no URL of a database that upkeep knows\n\
          hint: write postgres://user:password@host:5432/database (or postgresql://…) for PostgreSQL, \
          sqlite:/path/to/upkeep.db for SQLite"
     );
     let told = refusal_of_variable("UPKEEP_DATABASE__URL", "postgres://u:hunter2@db/x\ny");
     assert!(told.starts_with("the environment variable UPKEEP_DATABASE__URL contains a line break"), "{told}");
     let told = refusal("database.url = 'sqlite:~/x.db'");
-    assert!(told.starts_with("database.url (~~/work/upkeep.toml, line 1) starts with ~"), "{told}");
+    assert!(told.starts_with("database.url (~~/here/upkeep.toml, line 1) starts with ~"), "{told}");
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_relative_sqlite_path_in_the_file_is_beside_the_file_and_elsewhere_in_the_wo
     assert!(matches!(&config.database, DatabaseUrl::Sqlite(path) if *path == machine.path("etc/elsewhere/data/x.db")));
     let variables = [("UPKEEP_CONFIG", &*file), ("UPKEEP_DATABASE__URL", "sqlite:data/x.db")];
     let config = machine.load("", &variables).unwrap();
-    assert!(matches!(&config.database, DatabaseUrl::Sqlite(path) if *path == machine.path("work/data/x.db")));
+    assert!(matches!(&config.database, DatabaseUrl::Sqlite(path) if *path == machine.path("here/data/x.db")));
 }
 
 proptest! {

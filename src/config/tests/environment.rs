@@ -26,7 +26,7 @@ fn the_first_file_that_exists_is_read() {
     let environment = variables(&machine, &[("HOME", "home"), ("XDG_CONFIG_HOME", "xdg")]);
     let file = || Config::load(None, &environment).unwrap().file().map(Path::to_owned);
     assert_eq!(file(), None);
-    for place in ["etc/upkeep/upkeep.toml", "xdg/upkeep/upkeep.toml", "work/upkeep.toml"] {
+    for place in ["etc/upkeep/upkeep.toml", "xdg/upkeep/upkeep.toml", "here/upkeep.toml"] {
         machine.write(place, OFF);
         assert_eq!(file(), Some(machine.path(place)));
     }
@@ -46,28 +46,28 @@ fn without_xdg_config_home_it_is_dot_config() {
 #[test]
 fn a_named_file_goes_before_all_that_are_found_and_the_flag_before_the_variable() {
     let machine = Machine::new();
-    machine.write("work/upkeep.toml", "safety.max_affected_floor = 1");
-    machine.write("work/two.toml", "safety.max_affected_floor = 2");
-    machine.write("work/three.toml", "safety.max_affected_floor = 3");
+    machine.write("here/upkeep.toml", "safety.max_affected_floor = 1");
+    machine.write("here/two.toml", "safety.max_affected_floor = 2");
+    machine.write("here/three.toml", "safety.max_affected_floor = 3");
     let environment = machine.environment([("UPKEEP_CONFIG", "two.toml"), ("HOME", "/nonexistent")]);
     assert_eq!(Config::load(None, &environment).unwrap().safety.max_affected_floor, 2);
-    let explicit = machine.path("work/three.toml");
+    let explicit = machine.path("here/three.toml");
     assert_eq!(Config::load(Some(&explicit), &environment).unwrap().safety.max_affected_floor, 3);
 }
 
 #[test]
 fn a_named_file_must_exist() {
     let machine = Machine::new();
-    machine.write("work/upkeep.toml", OFF);
+    machine.write("here/upkeep.toml", OFF);
     let environment = machine.environment(NONE);
     assert_eq!(
         machine.told(Config::load(Some(Path::new("missing.toml")), &environment).unwrap_err()),
-        "cannot read the configuration file ~~/work/missing.toml (named by --config)\n\
+        "cannot read the configuration file ~~/here/missing.toml (named by --config)\n\
          cause: No such file or directory (os error 2)\n\
          hint: create the file, or correct the path"
     );
     let told = refusal_of_variable("UPKEEP_CONFIG", "missing.toml");
-    assert!(told.starts_with("cannot read the configuration file ~~/work/missing.toml (named by UPKEEP_CONFIG)"));
+    assert!(told.starts_with("cannot read the configuration file ~~/here/missing.toml (named by UPKEEP_CONFIG)"));
     assert!(refusal_of_variable("UPKEEP_CONFIG", "").starts_with("the configuration file has an empty name"));
     assert!(refusal_of_variable("UPKEEP_CONFIG", "~/x.toml").contains("starts with ~"));
 }
@@ -76,9 +76,9 @@ fn a_named_file_must_exist() {
 fn a_link_to_nowhere_is_not_passed_over() {
     let machine = Machine::new();
     machine.write("etc/upkeep/upkeep.toml", OFF);
-    symlink("nowhere", machine.path("work/upkeep.toml")).unwrap();
+    symlink("nowhere", machine.path("here/upkeep.toml")).unwrap();
     let told = machine.told(Config::load(None, &machine.environment(NONE)).unwrap_err());
-    assert!(told.starts_with("cannot read the configuration file ~~/work/upkeep.toml\ncause: No such file"), "{told}");
+    assert!(told.starts_with("cannot read the configuration file ~~/here/upkeep.toml\ncause: No such file"), "{told}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn dotted_keys_and_inline_tables_are_sections_too() {
 fn malformed_toml_is_refused_with_line_and_column_but_without_its_text() {
     assert_eq!(
         refusal("[database]\nurl = 'ä' hunter2\n"),
-        "the configuration file ~~/work/upkeep.toml is no valid TOML: line 2, column 11: unexpected key or value, \
+        "the configuration file ~~/here/upkeep.toml is no valid TOML: line 2, column 11: unexpected key or value, \
          expected newline, `#`\n\
          hint: strings stand in quotes; one with quotes or backslashes in it is easiest in '…' or '''…'''"
     );
@@ -55,7 +55,7 @@ fn what_is_no_text_is_refused() {
     let machine = Machine::new();
     assert_eq!(
         machine.refusal(b"[database]\nurl = 'h\xfcnter2'", &[]),
-        "the configuration file ~~/work/upkeep.toml is not UTF-8 (line 2)\nhint: save it as UTF-8"
+        "the configuration file ~~/here/upkeep.toml is not UTF-8 (line 2)\nhint: save it as UTF-8"
     );
     let utf16: Vec<u8> = "\u{feff}[safety]".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert!(machine.refusal(utf16, &[]).contains("is not UTF-8 (line 1)"));
@@ -64,10 +64,10 @@ fn what_is_no_text_is_refused() {
 #[test]
 fn what_is_no_readable_file_is_refused() {
     let machine = Machine::new();
-    fs::create_dir(machine.path("work/folder")).unwrap();
+    fs::create_dir(machine.path("here/folder")).unwrap();
     assert_eq!(
         machine.refusal("", &[("UPKEEP_CONFIG", "folder")]),
-        "cannot read the configuration file ~~/work/folder (named by UPKEEP_CONFIG)\n\
+        "cannot read the configuration file ~~/here/folder (named by UPKEEP_CONFIG)\n\
          cause: Is a directory (os error 21)\n\
          hint: name a file, not a directory"
     );
@@ -81,28 +81,28 @@ fn what_is_no_readable_file_is_refused() {
 fn unknown_keys_name_the_nearest_known_one() {
     assert_eq!(
         refusal("[storage]\n\nsecret_kye = 'hunter2'"),
-        "storage.secret_kye (~~/work/upkeep.toml, line 3) is not a known key\n\
+        "storage.secret_kye (~~/here/upkeep.toml, line 3) is not a known key\n\
          hint: did you mean secret_key? (known are kind, path, uri, bucket, region, access_key, secret_key, \
          force_path_style, access_key_file, secret_key_file)"
     );
     assert_eq!(
         refusal("[database]\nabcdefghijk = 1"),
-        "database.abcdefghijk (~~/work/upkeep.toml, line 2) is not a known key\nhint: known are url, url_file"
+        "database.abcdefghijk (~~/here/upkeep.toml, line 2) is not a known key\nhint: known are url, url_file"
     );
     assert!(refusal("[database]\nbucket = 'x'").ends_with("hint: bucket belongs in [storage]"));
     assert!(refusal("[storage]\nbucket_file = 'x'").contains("did you mean bucket?"));
-    assert!(refusal("[database]\nURL = 'x'").contains("database.URL (~~/work/upkeep.toml, line 2) is not a known key"));
+    assert!(refusal("[database]\nURL = 'x'").contains("database.URL (~~/here/upkeep.toml, line 2) is not a known key"));
 }
 
 #[test]
 fn unknown_sections_name_the_nearest_known_one() {
     assert_eq!(
         refusal("[storrage]\nkind = 's3'"),
-        "storrage (~~/work/upkeep.toml, line 1) is not a known section\n\
+        "storrage (~~/here/upkeep.toml, line 1) is not a known section\n\
          hint: did you mean storage? (known are database, storage, shared_folder, safety)"
     );
-    assert!(refusal("inherit = '/etc/x.toml'").contains("inherit (~~/work/upkeep.toml, line 1) stands outside"));
-    assert!(refusal("[identity]").contains("identity (~~/work/upkeep.toml, line 1) is not a known section"));
+    assert!(refusal("inherit = '/etc/x.toml'").contains("inherit (~~/here/upkeep.toml, line 1) stands outside"));
+    assert!(refusal("[identity]").contains("identity (~~/here/upkeep.toml, line 1) is not a known section"));
     assert!(refusal("url = 'x'").ends_with("hint: put it below [database] or [shared_folder]"));
 }
 
@@ -111,24 +111,24 @@ fn sections_and_values_of_the_wrong_type_are_refused() {
     for (wrong, told) in [
         (
             "database = 'hunter2'",
-            "database (~~/work/upkeep.toml, line 1) must be a section: write [database] on a line",
+            "database (~~/here/upkeep.toml, line 1) must be a section: write [database] on a line",
         ),
-        ("[[database]]\nurl = 'hunter2'", "database (~~/work/upkeep.toml, line 1) must be a section"),
+        ("[[database]]\nurl = 'hunter2'", "database (~~/here/upkeep.toml, line 1) must be a section"),
         (
             "[database]\nurl = ['hunter2']",
-            "database.url (~~/work/upkeep.toml, line 2) must be a string in quotes, not an array",
+            "database.url (~~/here/upkeep.toml, line 2) must be a string in quotes, not an array",
         ),
         ("[database]\nurl = 5", "must be a string in quotes, not a number"),
         ("[database.url]\nhunter2 = 1", "must be a string in quotes, not a section"),
         (
             "[database]\nurl_file = true",
-            "database.url_file (~~/work/upkeep.toml, line 2) must be a string in quotes, not true",
+            "database.url_file (~~/here/upkeep.toml, line 2) must be a string in quotes, not true",
         ),
         ("[safety]\ndeletion = 'true'", "must be true or false, not a string"),
         ("[safety]\ndeletion = 1", "must be true or false, not a number"),
         (
             "[storage]\nbucket = ''",
-            "storage.bucket (~~/work/upkeep.toml, line 2) is empty; give it a value or remove it",
+            "storage.bucket (~~/here/upkeep.toml, line 2) is empty; give it a value or remove it",
         ),
         ("[storage]\nbucket = \"a\\u0000\"", "contains a NUL character"),
         ("[storage]\nbucket = \"a\\nb\"", "contains control characters"),

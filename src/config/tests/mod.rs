@@ -28,7 +28,7 @@ pub(super) struct Machine {
 impl Machine {
     pub(super) fn new() -> Self {
         let machine = Self { root: TempDir::new().unwrap() };
-        for directory in ["work", "home", "etc"] {
+        for directory in ["here", "home", "etc"] {
             fs::create_dir(machine.path(directory)).unwrap();
         }
         machine
@@ -51,12 +51,12 @@ impl Machine {
         &self,
         variables: impl IntoIterator<Item = (K, V)>,
     ) -> Environment {
-        Environment::of(variables, &self.path("work"), &self.path("etc"))
+        Environment::of(variables, &self.path("here"), &self.path("etc"))
     }
 
     /// Loads `work/upkeep.toml` with these contents under these variables and a home directory.
     pub(super) fn load(&self, contents: impl AsRef<[u8]>, variables: &[(&str, &str)]) -> Result<Config, Problem> {
-        self.write("work/upkeep.toml", contents);
+        self.write("here/upkeep.toml", contents);
         let home = ("HOME", self.path("home").to_str().unwrap().to_owned());
         let variables = variables.iter().map(|(name, value)| (*name, (*value).to_owned()));
         Config::load(None, &self.environment(variables.chain([home])))

@@ -41,7 +41,7 @@ fn ages_are_words_or_seconds() {
     }
     for wrong in ["'soon'", "'-1s'", "-1", "''", "1.5", "true", "['1h']", "'1 parsec'"] {
         let told = refusal(&format!("safety.room_minimum_age = {wrong}"));
-        assert!(told.starts_with("safety.room_minimum_age (~~/work/upkeep.toml, line 1) "), "{told}");
+        assert!(told.starts_with("safety.room_minimum_age (~~/here/upkeep.toml, line 1) "), "{told}");
     }
     for endless in ["3155760001", "'18446744073709551615'", "'10000y'", "9223372036854775807"] {
         let told = refusal(&format!("safety.room_minimum_age = {endless}"));

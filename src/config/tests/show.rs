@@ -56,33 +56,33 @@ fn every_origin() {
     let variables = [("CREDENTIALS_DIRECTORY", &*credentials), ("UPKEEP_SAFETY__DELETION", "false")];
     let config = machine.load(file, &variables).unwrap();
     insta::assert_snapshot!(shown(&machine, &config), @r##"
-    # configuration file: ~~/work/upkeep.toml
+    # configuration file: ~~/here/upkeep.toml
 
     [database]
-    # ~~/work/upkeep.toml
+    # ~~/here/upkeep.toml
     url = "postgres://upkeep:***@db.example.org:5432/opentalk?sslmode=verify-full&sslrootcert=/etc/ssl/db.pem"
 
     [storage]
-    kind = "s3"                         # ~~/work/upkeep.toml
-    path = "/srv/\\objects"             # ~~/work/upkeep.toml; not used by s3
-    uri = "https://s3.example.org"      # ~~/work/upkeep.toml
-    bucket = "controller"               # ~~/work/upkeep.toml
+    kind = "s3"                         # ~~/here/upkeep.toml
+    path = "/srv/\\objects"             # ~~/here/upkeep.toml; not used by s3
+    uri = "https://s3.example.org"      # ~~/here/upkeep.toml
+    bucket = "controller"               # ~~/here/upkeep.toml
     region = "us-east-1"                # default
-    access_key = "***"                  # ~~/work/upkeep.toml
-    secret_key = "***"                  # file ~~/work/../s3-secret (named in ~~/work/upkeep.toml)
+    access_key = "***"                  # ~~/here/upkeep.toml
+    secret_key = "***"                  # file ~~/here/../s3-secret (named in ~~/here/upkeep.toml)
     force_path_style = true             # default
 
     [shared_folder]
-    provider = "nextcloud"              # ~~/work/upkeep.toml
-    url = "https://cloud.example.org/"  # ~~/work/upkeep.toml
-    username = "\"meet\""               # ~~/work/upkeep.toml
+    provider = "nextcloud"              # ~~/here/upkeep.toml
+    url = "https://cloud.example.org/"  # ~~/here/upkeep.toml
+    username = "\"meet\""               # ~~/here/upkeep.toml
     password = "***"                    # credential shared_folder.password
 
     [safety]
     deletion = false                    # environment UPKEEP_SAFETY__DELETION
     max_affected_percent = 10           # default
-    max_affected_floor = 16             # ~~/work/upkeep.toml
-    room_minimum_age = 3600             # ~~/work/upkeep.toml
+    max_affected_floor = 16             # ~~/here/upkeep.toml
+    room_minimum_age = 3600             # ~~/here/upkeep.toml
     "##);
 }
 

@@ -19,7 +19,7 @@ fn password(config: &Config) -> &str {
 /// The machine with a password in all five places, and the variables that name them, highest first.
 fn everywhere() -> (Machine, Vec<(&'static str, String)>) {
     let machine = Machine::new();
-    machine.write("work/from-file", "file");
+    machine.write("here/from-file", "file");
     machine.write("credentials/shared_folder.password", "credential");
     let variables = vec![
         (VARIABLE, "variable".to_owned()),
@@ -85,12 +85,12 @@ fn every_secret_and_nothing_else_has_a_file_and_a_credential() {
 #[test]
 fn both_a_key_and_its_file_in_one_configuration_are_one_too_many() {
     let machine = Machine::new();
-    machine.write("work/secret", "x");
+    machine.write("here/secret", "x");
     for (first, second) in
         [("password = 'hunter2'", "password_file = 'secret'"), ("password_file = 'secret'", "password = 'hunter2'")]
     {
         let told = machine.refusal(format!("{FOLDER}{first}\n{second}"), &[]);
-        assert!(told.starts_with("shared_folder.password (~~/work/upkeep.toml, line "), "{told}");
+        assert!(told.starts_with("shared_folder.password (~~/here/upkeep.toml, line "), "{told}");
         assert!(told.ends_with("and password_file are both set; remove one of them"), "{told}");
     }
 }
@@ -106,7 +106,7 @@ fn one_line_break_at_the_end_of_a_file_is_not_part_of_the_secret() {
         (" hünter\"'2 @\nmore\\", " hünter\"'2 @\nmore\\"),
         ("hunter2\r", "hunter2\r"),
     ] {
-        machine.write("work/secret", contents);
+        machine.write("here/secret", contents);
         assert_eq!(password(&machine.load(format!("{FOLDER}password_file = 'secret'"), &[]).unwrap()), secret);
         assert_eq!(password(&machine.load(FOLDER, &[(FILE_VARIABLE, "secret")]).unwrap()), secret);
     }
@@ -118,43 +118,43 @@ fn one_line_break_at_the_end_of_a_file_is_not_part_of_the_secret() {
 #[test]
 fn files_that_hold_no_secret_are_refused() {
     let machine = Machine::new();
-    fs::create_dir(machine.path("work/folder")).unwrap();
-    machine.write("work/empty", "\n");
-    machine.write("work/nul", "hunter2\0");
-    machine.write("work/bom", "\u{feff}hunter2");
-    machine.write("work/latin1", b"h\xfcnter2");
+    fs::create_dir(machine.path("here/folder")).unwrap();
+    machine.write("here/empty", "\n");
+    machine.write("here/nul", "hunter2\0");
+    machine.write("here/bom", "\u{feff}hunter2");
+    machine.write("here/latin1", b"h\xfcnter2");
     for (file, expected) in [
         (
             "missing",
-            "cannot read shared_folder.password from ~~/work/missing (named in ~~/work/upkeep.toml)\ncause: No such file or directory (os error 2)\nhint: create the file, or correct the path",
+            "cannot read shared_folder.password from ~~/here/missing (named in ~~/here/upkeep.toml)\ncause: No such file or directory (os error 2)\nhint: create the file, or correct the path",
         ),
         (
             "folder",
-            "cannot read shared_folder.password from ~~/work/folder (named in ~~/work/upkeep.toml)\ncause: Is a directory (os error 21)\nhint: name a file, not a directory",
+            "cannot read shared_folder.password from ~~/here/folder (named in ~~/here/upkeep.toml)\ncause: Is a directory (os error 21)\nhint: name a file, not a directory",
         ),
         (
             "/dev/zero",
-            "cannot read shared_folder.password from /dev/zero (named in ~~/work/upkeep.toml)\ncause: it is larger than 1 MiB\nhint: create the file, or correct the path",
+            "cannot read shared_folder.password from /dev/zero (named in ~~/here/upkeep.toml)\ncause: it is larger than 1 MiB\nhint: create the file, or correct the path",
         ),
         (
             "latin1",
-            "cannot read shared_folder.password from ~~/work/latin1 (named in ~~/work/upkeep.toml)\ncause: it is not UTF-8 text\nhint: save it as UTF-8",
+            "cannot read shared_folder.password from ~~/here/latin1 (named in ~~/here/upkeep.toml)\ncause: it is not UTF-8 text\nhint: save it as UTF-8",
         ),
         (
             "empty",
-            "shared_folder.password, read from ~~/work/empty (named in ~~/work/upkeep.toml), is empty; give it a value or remove it",
+            "shared_folder.password, read from ~~/here/empty (named in ~~/here/upkeep.toml), is empty; give it a value or remove it",
         ),
         (
             "nul",
-            "shared_folder.password, read from ~~/work/nul (named in ~~/work/upkeep.toml), contains a NUL character, as UTF-16 text does; write it as UTF-8",
+            "shared_folder.password, read from ~~/here/nul (named in ~~/here/upkeep.toml), contains a NUL character, as UTF-16 text does; write it as UTF-8",
         ),
         (
             "bom",
-            "shared_folder.password, read from ~~/work/bom (named in ~~/work/upkeep.toml), starts with a byte order mark, which would become part of the secret; remove it",
+            "shared_folder.password, read from ~~/here/bom (named in ~~/here/upkeep.toml), starts with a byte order mark, which would become part of the secret; remove it",
         ),
         (
             "~/x",
-            "password_file (named in ~~/work/upkeep.toml) starts with ~, which only shells expand; write the whole path (or ./~ if you mean it)",
+            "password_file (named in ~~/here/upkeep.toml) starts with ~, which only shells expand; write the whole path (or ./~ if you mean it)",
         ),
     ] {
         assert_eq!(machine.refusal(format!("{FOLDER}password_file = '{file}'"), &[]), expected);
@@ -168,7 +168,7 @@ fn files_that_hold_no_secret_are_refused() {
 fn a_relative_file_is_beside_the_configuration_or_in_the_working_directory() {
     let machine = Machine::new();
     machine.write("etc/upkeep/secret", "beside");
-    machine.write("work/secret", "here");
+    machine.write("here/secret", "here");
     let file = machine.write("etc/upkeep/upkeep.toml", format!("{FOLDER}password_file = 'secret'"));
     assert_eq!(password(&machine.load("", &[("UPKEEP_CONFIG", &file)]).unwrap()), "beside");
     let config = machine.load("", &[("UPKEEP_CONFIG", &file), (FILE_VARIABLE, "secret")]).unwrap();

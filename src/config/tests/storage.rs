@@ -52,7 +52,7 @@ fn s3_names_what_is_missing_and_the_ways_to_set_it() {
 fn keys_of_s3_without_a_kind_are_refused() {
     assert_eq!(
         refusal(&S3.replace("kind = 's3'", "")),
-        "storage.uri (~~/work/upkeep.toml, line 3) is set, but storage.kind is not\n\
+        "storage.uri (~~/here/upkeep.toml, line 3) is set, but storage.kind is not\n\
          hint: add kind = \"s3\" to [storage], or remove the keys for S3"
     );
     let told = Machine::new().refusal("", &[("UPKEEP_STORAGE__SECRET_KEY", "hunter2")]);
@@ -70,7 +70,7 @@ fn an_explicit_kind_makes_the_other_kinds_keys_idle() {
 #[test]
 fn an_unknown_kind_is_refused() {
     let told = refusal("storage.kind = 's4'");
-    assert_eq!(told, "storage.kind (~~/work/upkeep.toml, line 1) must be \"s3\" or \"directory\", not \"s4\"");
+    assert_eq!(told, "storage.kind (~~/here/upkeep.toml, line 1) must be \"s3\" or \"directory\", not \"s4\"");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn only_the_untouched_default_is_upkeeps_own_directory() {
 fn a_directory_is_absolute_afterwards() {
     let machine = Machine::new();
     for (text, path) in
-        [("", "home/.local/state/upkeep/objects"), ("path = 'a/b'", "work/a/b"), ("path = './a'", "work/./a")]
+        [("", "home/.local/state/upkeep/objects"), ("path = 'a/b'", "here/a/b"), ("path = './a'", "here/./a")]
     {
         let config = machine.load(format!("[storage]\n{text}"), &[]).unwrap();
         let (StorageSettings::Directory(loaded) | StorageSettings::Embedded(loaded)) = config.storage else {
@@ -131,7 +131,7 @@ fn endpoints_that_are_no_base_urls_are_refused_without_repeating_them() {
         "file:///srv",
     ] {
         let told = refusal(&S3.replace("https://s3.example.org", wrong));
-        assert!(told.starts_with("storage.uri (~~/work/upkeep.toml, line 3) "), "{wrong}: {told}");
+        assert!(told.starts_with("storage.uri (~~/here/upkeep.toml, line 3) "), "{wrong}: {told}");
         assert!(!told.contains("hunter2"), "{told}");
     }
     for right in ["http://127.0.0.1:9000", "http://[::1]:9000/", "https://example.org/s3"] {
@@ -151,7 +151,7 @@ fn names_that_would_change_the_request_are_refused() {
         ("access_key", "access_key = 'id'", "access_key = \"hunter2\\r\""),
     ] {
         let told = refusal(&S3.replace(right, wrong));
-        assert!(told.starts_with(&format!("storage.{name} (~~/work/upkeep.toml, line ")), "{told}");
+        assert!(told.starts_with(&format!("storage.{name} (~~/here/upkeep.toml, line ")), "{told}");
         assert!(!told.contains("hunter2"), "{told}");
     }
 }
