@@ -82,8 +82,12 @@ impl Config {
     pub(crate) fn for_run(self, allow_affected: Option<u64>) -> (Guard, Resources) {
         let Safety { deletion, max_affected_percent, max_affected_floor, .. } = self.safety;
         let guard = Guard { deletion, max_affected_percent, max_affected_floor, allow_affected };
-        let resources =
-            Resources { database: self.database, storage: self.storage, shared_folders: self.shared_folder };
+        let resources = Resources {
+            database: self.database,
+            storage: self.storage,
+            identity: None,
+            shared_folders: self.shared_folder,
+        };
         (guard, resources)
     }
 }
