@@ -85,7 +85,7 @@ fn contest(cluster: &Cluster, events: u32, options: &Options) {
         floor: 2,
         repeat: options.repeat,
         check: &|done: &Done<'_>| {
-            assert_nothing_left(cluster, done.database);
+            assert_nothing_left(done.cluster, done.database);
             assert_eq!(done.objects, 0);
             if let Some(report) = done.report() {
                 assert_eq!(report["counts"]["deleted"], events);
