@@ -13,7 +13,7 @@ mod requests;
 mod settings;
 mod tokens;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -21,7 +21,7 @@ pub use self::accounts::{Accounts, Standing};
 use self::keycloak::{Keycloak, THREADS};
 pub use self::settings::IdentitySettings;
 use super::crew::Crew;
-use super::{Problem, Stop};
+use super::{Kind, Problem, Stop};
 
 /// The configured identity provider, a Keycloak realm. Nothing is connected before the first question.
 #[derive(Debug, Clone)]
@@ -69,14 +69,14 @@ impl Identity {
     /// As [`Identity::accounts`]; only a clear "not found" means [`Standing::Absent`].
     pub fn look_again(
         &self,
-        keys: Vec<String>,
+        keys: BTreeSet<String>,
         page_size: u32,
         stop: &Stop,
     ) -> Result<BTreeMap<String, Standing>, Problem> {
         let (ids, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| self.keycloak.can_be_asked_for(key));
         let mut standings = BTreeMap::new();
         let (keycloak, next, asking) = (Arc::clone(&self.keycloak), AtomicUsize::new(0), stop.clone());
-        let threads = THREADS.min(ids.len());
+        let (threads, expected) = (THREADS.min(ids.len()), ids.len());
         let crew = Crew::start("accounts", threads, stop, move || {
             let id = ids.get(next.fetch_add(1, Ordering::Relaxed))?;
             Some((id.clone(), keycloak.account(id, &asking)))
@@ -88,6 +88,9 @@ impl Identity {
                 None => Standing::Absent,
             };
             standings.insert(id, standing);
+        }
+        if standings.len() != expected {
+            return Err(Problem::new(Kind::Failed, "not all accounts that were asked for got an answer"));
         }
         if !others.is_empty() {
             let accounts = self.accounts(page_size, stop, |_| {})?;

@@ -94,7 +94,7 @@ impl Asked {
         if answer.is_html() {
             Some(format!("HTTP {status} with an HTML page instead of JSON"))
         } else if !answer.is_json() {
-            let kind = answer.content_type.as_deref().map_or("no content type".to_owned(), |kind| one_line(kind));
+            let kind = answer.content_type.as_deref().map_or("no content type".to_owned(), one_line);
             Some(format!("HTTP {status} with {kind} instead of application/json"))
         } else if answer.is_too_long() {
             Some("the answer is longer than 32 MiB; choose smaller pages".to_owned())
