@@ -1,5 +1,5 @@
-//! The one loop that every cleanup goes through: page after page of candidates in key order, batches that adapt to
-//! what the database can take, and the outbox in between. A job supplies what is due and how it is removed.
+//! The one loop that every cleanup goes through: page after page of candidates in the order of a unique key, batches
+//! that adapt to what the database can take, and the outbox in between. A job supplies what is due and how it is removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -84,11 +84,18 @@ pub trait Cleanup {
     /// What is read of an item to tell whether it is due.
     type Row: Clone;
 
-    /// Reads the rows after the key `after` in key order, at most `limit` of them, due or not.
+    /// Reads the rows that follow `after`, or the first ones, at most `limit` of them, due or not; in the order of a
+    /// unique key that has an index and never changes. One that follows the order in which rows were created serves
+    /// best: what was created together lies together on disk.
     ///
     /// # Errors
     /// The database's.
-    fn page(&mut self, connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Vec<Self::Row>>;
+    fn page(
+        &mut self,
+        connection: &mut Connection,
+        after: Option<&Self::Row>,
+        limit: usize,
+    ) -> QueryResult<Vec<Self::Row>>;
 
     /// The primary key of a row's item.
     fn key(row: &Self::Row) -> Uuid;
@@ -188,12 +195,12 @@ fn next_page<C: Cleanup>(
     context: &Context,
     database: &mut Database,
     cleanup: &mut C,
-    after: &mut Option<Uuid>,
+    after: &mut Option<C::Row>,
 ) -> anyhow::Result<Option<Vec<C::Row>>> {
     context.checkpoint()?;
-    let rows = database.read(|connection| cleanup.page(connection, *after, WINDOW))?;
+    let rows = database.read(|connection| cleanup.page(connection, after.as_ref(), WINDOW))?;
     let Some(last) = rows.last() else { return Ok(None) };
-    *after = Some(C::key(last));
+    *after = Some(last.clone());
     let mut due = Vec::new();
     for row in rows {
         context.checkpoint()?;

@@ -43,7 +43,7 @@ const ROOMS: (&str, &str) = ("rooms", "id");
 
 /// The tables and columns that the removal of events works on.
 pub(super) const REQUIRES: [Requirement; 16] = [
-    Requirement { table: "events", columns: &["id", "room"] },
+    Requirement { table: "events", columns: &["id", "id_serial", "room"] },
     Requirement { table: "event_dates", columns: &["event_id"] },
     Requirement { table: "event_recurrences", columns: &["event_id"] },
     Requirement { table: "event_shared_folders", columns: &["event_id", "path", "provider_data"] },

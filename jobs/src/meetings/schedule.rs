@@ -32,6 +32,8 @@ const MOST_IN_A_PAGE: i64 = 20_000;
 pub(super) struct Schedule {
     /// The event.
     pub(super) event: Uuid,
+    /// Its number in the order of creation.
+    serial: i64,
     occurs: Occurs,
 }
 
@@ -70,10 +72,14 @@ impl Schedule {
     }
 }
 
+const COLUMNS: &str = "d.event_id, e.id_serial, d.starts_at, d.starts_at_tz, d.ends_at, d.duration_secs";
+
 #[derive(QueryableByName)]
 struct Dates {
     #[diesel(sql_type = SqlUuid)]
     event_id: Uid,
+    #[diesel(sql_type = BigInt)]
+    id_serial: i64,
     #[diesel(sql_type = SqlInstant)]
     starts_at: Instant,
     #[diesel(sql_type = Text)]
@@ -120,17 +126,21 @@ struct ExceptionCount {
     number: i64,
 }
 
-/// The schedules of the first events after `after` in key order, at most `limit` of them and at least one if there is
-/// one; events without dates have none.
-pub(super) fn page(connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Vec<Schedule>> {
+/// The schedules of the events that follow `after` in the order of creation, at most `limit` of them and at least one
+/// if there is one; events without dates have none.
+///
+/// In this order rather than that of the random ids, because events created together lie together on disk, as do their
+/// rooms and all else that belongs to them: fewer pages are read and written, and pages whose rows are all gone cost
+/// nearly nothing in the searches that PostgreSQL makes of a whole table for each foreign key without an index.
+pub(super) fn page(connection: &mut Connection, after: Option<&Schedule>, limit: usize) -> QueryResult<Vec<Schedule>> {
     let sql = format!(
-        "SELECT event_id, starts_at, starts_at_tz, ends_at, duration_secs FROM event_dates \
-         WHERE event_id {} $1 ORDER BY event_id LIMIT $2",
-        if after.is_some() { ">" } else { ">=" }
+        "SELECT {COLUMNS} FROM events e JOIN event_dates d ON d.event_id = e.id \
+         WHERE (e.id_serial, e.id) > ($1, $2) ORDER BY e.id_serial, e.id LIMIT $3"
     );
     let mut dates: Vec<Dates> = each!(&mut *connection, c => {
         diesel::sql_query(&sql)
-            .bind::<SqlUuid, _>(Uid(after.unwrap_or(Uuid::nil())))
+            .bind::<BigInt, _>(after.map_or(i64::MIN, |last| last.serial))
+            .bind::<SqlUuid, _>(Uid(after.map_or(Uuid::nil(), |last| last.event)))
             .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
             .load(c)
     })?;
@@ -152,8 +162,7 @@ pub(super) fn page(connection: &mut Connection, after: Option<Uuid>, limit: usiz
 /// being attached to them; events of which one of these rows is locked already are left out.
 pub(super) fn of(connection: &mut Connection, events: &Ids, step: Step) -> QueryResult<Vec<Schedule>> {
     let sql = format!(
-        "SELECT d.event_id, d.starts_at, d.starts_at_tz, d.ends_at, d.duration_secs \
-         FROM events e JOIN event_dates d ON d.event_id = e.id JOIN rooms r ON r.id = e.room \
+        "SELECT {COLUMNS} FROM events e JOIN event_dates d ON d.event_id = e.id JOIN rooms r ON r.id = e.room \
          WHERE e.id {} ORDER BY e.id {}",
         connection.is_among_ids(1),
         if step == Step::Remove { connection.locking("FOR UPDATE OF e, d, r SKIP LOCKED") } else { "" },
@@ -195,7 +204,7 @@ fn complete(connection: &mut Connection, dates: Vec<Dates>, step: Step) -> Query
                 exceptions: exceptions.remove(&event).unwrap_or_default(),
             }),
         };
-        Schedule { event, occurs }
+        Schedule { event, serial: row.id_serial, occurs }
     });
     Ok(schedules.collect())
 }
