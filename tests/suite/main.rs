@@ -21,4 +21,5 @@ mod event_cleanup;
 mod folders;
 mod properties;
 mod races;
+mod shared_rooms;
 mod storage_faults;
