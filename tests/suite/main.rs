@@ -19,6 +19,8 @@ mod demo;
 mod event_cascade;
 mod event_cleanup;
 mod folders;
+mod inherit;
 mod properties;
 mod races;
+mod shared_rooms;
 mod storage_faults;
