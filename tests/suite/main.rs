@@ -20,6 +20,7 @@ mod event_cascade;
 mod event_cleanup;
 mod folders;
 mod inherit;
+mod keycloak_account_sync;
 mod properties;
 mod races;
 mod shared_rooms;
