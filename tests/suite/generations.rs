@@ -154,22 +154,9 @@ fn a_schema_that_has_something_twice_is_refused() {
     error: postgres://postgres:***@127.0.0.1:[port]/[database] has no schema that upkeep knows; it has event_recurrences(recurrence_pattern) and events(recurrence_pattern) at once
     hint: a migration of the platform seems to have stopped halfway; let the platform finish it
     ");
-    assert_snapshot!(site.upkeep(&["database", "status"]).transcript_at(&site), @"
-    exit code 78
-    --- stdout
-    postgres://postgres:***@127.0.0.1:[port]/[database]
-
-    upkeep's own tables
-      0001_upkeep              applied
-      0002_embedded_platform   applied
-
-    The platform's schema
-      generation               old, with dates in events
-      event-cleanup            cannot run: postgres://postgres:***@127.0.0.1:[port]/[database] has no schema that upkeep knows; it has event_recurrences(recurrence_pattern) and events(recurrence_pattern) at once
-    --- stderr
-    error: postgres://postgres:***@127.0.0.1:[port]/[database] has no schema that upkeep knows; it has event_recurrences(recurrence_pattern) and events(recurrence_pattern) at once
-    hint: a migration of the platform seems to have stopped halfway; let the platform finish it
-    ");
+    let status = site.upkeep(&["database", "status"]).expect(78).stdout;
+    assert!(status.contains("old, with dates in events\n"), "{status}");
+    assert!(status.contains("cannot run: ") && status.contains("events(recurrence_pattern) at once"), "{status}");
     assert_eq!(site.state(), before);
 }
 
