@@ -20,6 +20,7 @@ mod doctor;
 mod event_cascade;
 mod event_cleanup;
 mod folders;
+mod generations;
 mod inherit;
 mod properties;
 mod races;
