@@ -188,7 +188,6 @@ fn nothing_but_defaults() {
       ok       sqlite:[site]/upkeep.db answers: [version]
       ok       upkeep's own tables are up to date
       ok       every job knows the platform's schema: new, with dates in event_dates
-      ok       upkeep's user has the privileges that jobs need
     Object storage
       ok       directory [site]/objects can be listed
       ok       objects can be deleted

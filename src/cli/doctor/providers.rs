@@ -6,17 +6,17 @@ use upkeep_jobs::platform::shared_folders::{NextcloudSettings, SharedFolders};
 
 use super::finding::Finding;
 
-/// Gets a token and one page with one account.
-pub(super) fn identity(settings: Option<&IdentitySettings>, stop: &Stop) -> Vec<Finding> {
+/// Says which it is.
+pub(super) fn identity(settings: Option<&IdentitySettings>) -> Vec<Finding> {
     const AREA: &str = "Identity provider";
     let Some(settings) = settings else {
         let text = "not configured; keycloak-account-sync cannot run";
         return vec![Finding::note(AREA, text).fix("set [identity] if the platform has one")];
     };
-    let _ = stop;
-    let checked = Identity::keycloak(settings.clone())
-        .map(|identity| format!("{} gives tokens and lists accounts", identity.location()));
-    vec![told(AREA, checked)]
+    match Identity::keycloak(settings.clone()) {
+        Ok(identity) => vec![Finding::note(AREA, format!("{} is configured, but was not tried", identity.location()))],
+        Err(problem) => vec![Finding::problem(AREA, &problem.into())],
+    }
 }
 
 /// Asks who the user is and whether there are shares at all.

@@ -49,7 +49,8 @@ fn a_bucket_that_cannot_be_used() {
     exit code 1
     Object storage
       problem  cannot list objects under "assets/" in s3 bucket controller at http://127.0.0.1:[port]: InvalidArgument: injected fault InvalidArgument
-    1 problem, 0 warnings
+      problem  cannot delete assets/.upkeep-access-check, as a trial, from s3 bucket controller at http://127.0.0.1:[port]: InvalidArgument: injected fault InvalidArgument
+    2 problems, 0 warnings
     "#);
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     site.set_storage_uri(&format!("http://{port}"));
@@ -73,7 +74,7 @@ fn credentials_that_may_list_but_not_delete_and_the_other_way_round() {
     1 problem, 0 warnings
     ");
     // Without anything to advise, it is still told.
-    proxy.set(without_versioning(|request| match request.is_delete_objects() {
+    proxy.set(without_versioning(|request| match request.is_delete_objects() || request.method == "DELETE" {
         true => Fault::Answer(400, "InvalidArgument"),
         false => Fault::None,
     }));
