@@ -148,4 +148,6 @@ fn access_is_checked_with_one_small_page() {
     let server = realm_with(9);
     client(&server).check_access(&Stop::without_deadline()).unwrap();
     assert_eq!(sent(&server), ["/users?first=0&max=1&briefRepresentation=true"]);
+    let problem = client(&realm_with(0)).check_access(&Stop::without_deadline()).unwrap_err();
+    assert!(in_words(problem).contains("lists no account at all"));
 }

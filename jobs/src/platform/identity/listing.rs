@@ -30,10 +30,7 @@ pub(super) fn read(
     for _ in 0..READINGS {
         match read_once(keycloak, size, stop, progress)? {
             Ok(accounts) if accounts.listed() == 0 => {
-                let what = format!("{} lists no account at all; nothing was changed", keycloak.location());
-                let hint = "check that [identity] names the right realm, and that the client's service account has the \
-                            role view-users of the client realm-management";
-                return Err(Problem::new(Kind::Refused, what).hint(hint));
+                return Err(nobody(keycloak));
             }
             Ok(accounts) => return Ok(accounts),
             Err(Changed(how)) => {
@@ -48,6 +45,15 @@ pub(super) fn read(
         "nothing was changed; run the job again when fewer accounts are created and deleted; if it stays so, see that \
          the client's service account may view all users",
     ))
+}
+
+/// Nobody is listed: more likely a mistake somewhere than a platform that everybody has left.
+pub(super) fn nobody(keycloak: &Keycloak) -> Problem {
+    let what = format!("{} lists no account at all; nothing was changed", keycloak.location());
+    Problem::new(Kind::Refused, what).hint(
+        "check that [identity] names the right realm, and that the client's service account has the role view-users of \
+         the client realm-management",
+    )
 }
 
 /// The pages do not fit together, and how.

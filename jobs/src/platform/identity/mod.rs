@@ -47,9 +47,12 @@ impl Identity {
     /// Tries to read a page with a single account, with all that it takes.
     ///
     /// # Errors
-    /// What is in the way, with what to do about it.
+    /// What is in the way, with what to do about it; also when there is no account.
     pub fn check_access(&self, stop: &Stop) -> Result<(), Problem> {
-        self.keycloak.page(0, 1, stop).map(drop)
+        match self.keycloak.page(0, 1, stop)?.as_slice() {
+            [] => Err(listing::nobody(&self.keycloak)),
+            _ => Ok(()),
+        }
     }
 
     /// All accounts, read in pages of `page_size`, some at a time; `progress` is told now and then how many there are

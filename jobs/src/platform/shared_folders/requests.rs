@@ -1,11 +1,11 @@
-//! DELETE requests to the provider: one agent, bounded in time and size, repeated where a repetition may help.
+//! Requests to the provider: one agent, bounded in time and size, repeated where a repetition may help.
 
 use std::io::Read;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use ureq::http::Response;
 use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use ureq::http::{Method, Response};
 use ureq::{Agent, Body, Error};
 
 use super::work::THREADS;
@@ -77,15 +77,16 @@ impl Requests {
         Self { agent: waits.agent(THREADS), authorization, waits }
     }
 
-    /// Sends `DELETE url`, again after 429, 503 or a lost connection: a repeated deletion does no harm.
-    pub(super) fn delete(
+    /// Sends `GET url` or `DELETE url`, again after 429, 503 or a lost connection: neither does harm when repeated.
+    pub(super) fn send(
         &self,
+        method: &Method,
         url: &str,
         header: Option<(HeaderName, &'static str)>,
         stop: &Stop,
     ) -> Result<Answer, Failure> {
         for pause in PAUSES {
-            match self.delete_once(url, header.as_ref(), stop)? {
+            match self.send_once(method, url, header.as_ref(), stop)? {
                 Ok(Answer { status: 429 | 503, .. }) => {}
                 // A timeout is none of these: to wait once for a server that hangs is enough.
                 Err(error) if connection_lost(&error) => {}
@@ -94,11 +95,12 @@ impl Requests {
             }
             stop.sleep(pause);
         }
-        self.delete_once(url, header.as_ref(), stop)?.map_err(|error| self.no_answer(&error))
+        self.send_once(method, url, header.as_ref(), stop)?.map_err(|error| self.no_answer(&error))
     }
 
-    fn delete_once(
+    fn send_once(
         &self,
+        method: &Method,
         url: &str,
         header: Option<&(HeaderName, &'static str)>,
         stop: &Stop,
@@ -106,11 +108,9 @@ impl Requests {
         if stop.reason().is_some() {
             return Err(Failure::Stopped);
         }
-        let mut request = self
-            .agent
-            .delete(url)
-            .header(AUTHORIZATION, self.authorization.expose_secret())
-            .header(ACCEPT, "application/json");
+        let request = if *method == Method::DELETE { self.agent.delete(url) } else { self.agent.get(url) };
+        let mut request =
+            request.header(AUTHORIZATION, self.authorization.expose_secret()).header(ACCEPT, "application/json");
         if let Some((name, value)) = header {
             request = request.header(name, *value);
         }
