@@ -80,10 +80,14 @@ impl Config {
 
     /// What a run gets of it: the guards, with what this one run is allowed, and what jobs work on.
     pub(crate) fn for_run(self, allow_affected: Option<u64>) -> (Guard, Resources) {
-        let Safety { deletion, max_affected_percent, max_affected_floor, .. } = self.safety;
-        let guard = Guard { deletion, max_affected_percent, max_affected_floor, allow_affected };
-        let resources =
-            Resources { database: self.database, storage: self.storage, shared_folders: self.shared_folder };
+        let Safety { deletion, max_affected_percent, max_affected_floor, room_minimum_age } = self.safety;
+        let guard = Guard { deletion, max_affected_percent, max_affected_floor, room_minimum_age, allow_affected };
+        let resources = Resources {
+            database: self.database,
+            storage: self.storage,
+            identity: None,
+            shared_folders: self.shared_folder,
+        };
         (guard, resources)
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Safety {
     pub(crate) max_affected_percent: u8,
     /// Changes of fewer rows than this are never refused.
     pub(crate) max_affected_floor: u64,
-    /// Rooms younger than this are left alone by room-cleanup; at most a hundred years.
+    /// Rooms that are not older than this are left alone by room-cleanup; at most a hundred years.
     pub(crate) room_minimum_age: Duration,
 }
 

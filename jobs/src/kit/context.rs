@@ -12,6 +12,7 @@ use super::guard::Guard;
 use super::job::AnyJob;
 use super::report::Report;
 use crate::platform::database::{Access, Database, DatabaseUrl, check_generation, require_migrated};
+use crate::platform::identity::{Identity, IdentitySettings};
 use crate::platform::shared_folders::{NextcloudSettings, SharedFolders};
 use crate::platform::storage::{Directory, S3, S3Settings, WriteObjects};
 use crate::platform::{Kind, Problem, Stop};
@@ -34,6 +35,8 @@ pub struct Resources {
     pub database: DatabaseUrl,
     /// The platform's object storage.
     pub storage: StorageSettings,
+    /// The identity provider, if there is one.
+    pub identity: Option<IdentitySettings>,
     /// The shared-folder provider, if there is one.
     pub shared_folders: Option<NextcloudSettings>,
 }
@@ -159,6 +162,19 @@ impl Context {
             None => SharedFolders::unconfigured(),
         };
         Ok(Some(Stores { objects, folders }))
+    }
+
+    /// The identity provider, which can only be read.
+    ///
+    /// # Errors
+    /// When none is configured, or its settings are unusable.
+    pub fn identity(&self) -> Result<Identity, Problem> {
+        let Some(settings) = &self.resources()?.identity else {
+            let what = format!("{} needs the identity provider, and none is configured", self.job.name());
+            let hint = "set api_base_url, authority, client_id and client_secret in [identity]";
+            return Err(Problem::new(Kind::Configuration, what).hint(hint));
+        };
+        Identity::keycloak(settings.clone())
     }
 
     /// Logs how far the run is, at most once a minute.

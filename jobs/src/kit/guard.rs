@@ -1,5 +1,7 @@
 //! What may not be done without a person's word, whatever the parameters say.
 
+use std::time::Duration;
+
 use crate::platform::{Kind, Problem};
 
 /// The `[safety]` settings, together with what this one run was allowed.
@@ -11,6 +13,8 @@ pub struct Guard {
     pub max_affected_percent: u8,
     /// A change to fewer rows than this is never refused.
     pub max_affected_floor: u64,
+    /// Rooms that are not older than this are left alone by room-cleanup; at most a hundred years.
+    pub room_minimum_age: Duration,
     /// `--allow-affected`: so many rows may be touched in this run, whatever the percentage.
     pub allow_affected: Option<u64>,
 }
@@ -18,7 +22,13 @@ pub struct Guard {
 /// Nothing is allowed that needs a word.
 impl Default for Guard {
     fn default() -> Self {
-        Self { deletion: false, max_affected_percent: 0, max_affected_floor: 0, allow_affected: None }
+        Self {
+            deletion: false,
+            max_affected_percent: 0,
+            max_affected_floor: 0,
+            room_minimum_age: Duration::ZERO,
+            allow_affected: None,
+        }
     }
 }
 
@@ -81,7 +91,7 @@ mod tests {
     use super::*;
 
     fn guard() -> Guard {
-        Guard { deletion: true, max_affected_percent: 10, max_affected_floor: 100, allow_affected: None }
+        Guard { deletion: true, max_affected_percent: 10, max_affected_floor: 100, ..Guard::default() }
     }
 
     #[test]

@@ -153,6 +153,10 @@ pub fn type_in_words(field: Option<&Value>) -> String {
                 (minimum, None) => format!("a whole number of at least {minimum}"),
             }
         }
+        // One that may be left out: its type is a list, of which null is a part.
+        None if text("format") == Some("date-time") => {
+            "a time with its zone, such as \"2026-01-31T12:00:00+01:00\", or null".into()
+        }
         _ => "another kind of value".into(),
     }
 }

@@ -25,3 +25,13 @@ pub(super) fn parse(text: &str) -> Result<Url, &'static str> {
     }
     Ok(url)
 }
+
+/// The base URL in its one form, without the final slash, fit to put a path behind it.
+///
+/// # Errors
+/// As in [`parse`].
+pub(super) fn base(text: &str) -> Result<String, String> {
+    let base = parse(text)?.as_str().trim_end_matches('/').to_owned();
+    ureq::http::Uri::try_from(&base).map_err(|error| format!("is no URL that can be requested: {error}"))?;
+    Ok(base)
+}

@@ -1,4 +1,4 @@
-//! What jobs work on: database, object storage, shared folders. Nothing in here knows what a job is.
+//! What jobs work on: database, object storage, identity provider, shared folders. Nothing in here knows what a job is.
 
 mod endpoint;
 mod problem;
@@ -7,6 +7,7 @@ mod stop;
 mod words;
 
 pub mod database;
+pub mod identity;
 pub mod shared_folders;
 pub mod storage;
 

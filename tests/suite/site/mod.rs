@@ -211,9 +211,14 @@ impl Site {
         finish(self.command(arguments).spawn().unwrap())
     }
 
+    /// Runs a job to its end, with a report as JSON.
+    pub(crate) fn job(&self, job: &str, more: &[&str]) -> Run {
+        self.upkeep(&[&["jobs", "execute", job, "--output", "json"], more].concat())
+    }
+
     /// Runs event-cleanup to its end, with a report as JSON.
     pub(crate) fn clean_up(&self, more: &[&str]) -> Run {
-        self.upkeep(&[&["jobs", "execute", "event-cleanup", "--output", "json"], more].concat())
+        self.job("event-cleanup", more)
     }
 
     /// How SQL is written for this site's database.

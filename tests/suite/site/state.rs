@@ -125,6 +125,7 @@ impl Site {
         Resources {
             database: DatabaseUrl::parse(&url).unwrap(),
             storage: StorageSettings::Directory(path.clone()),
+            identity: None,
             shared_folders: None,
         }
     }

@@ -4,6 +4,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 use upkeep_jobs::kit::{Context, Guard, Report};
 use upkeep_jobs::platform::Stop;
 use upkeep_test_servers::Postgres;
@@ -32,18 +33,28 @@ pub(crate) fn signal(pid: u32, name: &str) {
 }
 
 impl Site {
-    /// Runs event-cleanup in this process, at a time of the test's choosing; for sites that store in a directory.
-    pub(crate) fn clean_up_at(&self, now: DateTime<Utc>) -> Report {
-        let job = upkeep_jobs::job("event-cleanup").unwrap();
-        let guard = Guard { deletion: true, ..Guard::default() };
+    /// Runs a job in this process, at a time of the test's choosing; for sites that store in a directory.
+    pub(crate) fn job_at(&self, job: &str, parameters: &Value, guard: Guard, now: DateTime<Utc>) -> Report {
+        let job = upkeep_jobs::job(job).unwrap();
+        let parameters = job.complete(parameters, now).unwrap();
         let stop = Stop::without_deadline();
         let context = Context::new(job, Uuid::now_v7(), now, false, guard, Some(self.resources()), stop);
-        job.execute(&context, job.default_parameters()).unwrap()
+        job.execute(&context, parameters).unwrap()
+    }
+
+    /// The same for event-cleanup with its default parameters.
+    pub(crate) fn clean_up_at(&self, now: DateTime<Utc>) -> Report {
+        self.job_at("event-cleanup", &json!({}), Guard { deletion: true, ..Guard::default() }, now)
+    }
+
+    /// Starts a job with a report as JSON.
+    pub(crate) fn start_job(&self, job: &str, more: &[&str]) -> Child {
+        self.command(&[&["jobs", "execute", job, "--output", "json"], more].concat()).spawn().unwrap()
     }
 
     /// Starts event-cleanup with a report as JSON.
     pub(crate) fn start_clean_up(&self, more: &[&str]) -> Child {
-        self.command(&[&["jobs", "execute", "event-cleanup", "--output", "json"], more].concat()).spawn().unwrap()
+        self.start_job("event-cleanup", more)
     }
 
     /// Puts a proxy between upkeep and the bucket. To keep the location the same, it must stay there.

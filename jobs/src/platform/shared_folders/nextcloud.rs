@@ -175,15 +175,11 @@ impl Nextcloud {
 
 /// The installation's address in its one form, without the final slash.
 fn base(text: &str) -> Result<String, InvalidSetting> {
-    let invalid = |fault: String| InvalidSetting {
+    endpoint::base(text).map_err(|fault| InvalidSetting {
         key: "shared_folder.url",
         fault,
         hint: "give the address of the Nextcloud installation, such as https://cloud.example.org/",
-    };
-    let url = endpoint::parse(text).map_err(|fault| invalid(fault.to_owned()))?;
-    let base = url.as_str().trim_end_matches('/').to_owned();
-    ureq::http::Uri::try_from(&base).map_err(|error| invalid(format!("is no URL that can be requested: {error}")))?;
-    Ok(base)
+    })
 }
 
 /// The names on the way to the folder, if they cannot lead anywhere but below the user's root.
