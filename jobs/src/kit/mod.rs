@@ -1,5 +1,6 @@
 //! What every job is made of.
 
+mod changes;
 mod cleanup;
 mod context;
 mod crash;
@@ -13,6 +14,7 @@ mod parameters;
 mod report;
 mod summary;
 
+pub use changes::{Change, Changed, change_all};
 pub use cleanup::{Cleanup, Due, Preparation, Removal, Step, clean_up};
 pub use context::{Context, Resources, StorageSettings, Stores};
 pub use crash::crash_point;
@@ -21,3 +23,4 @@ pub use job::{AnyJob, Job};
 pub use outbox::{PendingFolder, StoredObject};
 pub use parameters::{parse_parameters, type_in_words};
 pub use report::{Counts, Failure, Plan, Report};
+pub(crate) use summary::bytes_in_words;
