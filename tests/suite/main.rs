@@ -19,6 +19,7 @@ mod demo;
 mod event_cascade;
 mod event_cleanup;
 mod folders;
+mod inherit;
 mod properties;
 mod races;
 mod storage_faults;

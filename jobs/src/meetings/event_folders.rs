@@ -10,6 +10,7 @@ use diesel::{QueryResult, QueryableByName, RunQueryDsl};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::schema::Schema;
 use crate::each;
 use crate::kit::{Context, PendingFolder, Preparation, Stores};
 use crate::platform::database::{Connection, Database, Ids, SqlIds, SqlUuid, Uid};
@@ -41,63 +42,76 @@ pub(super) type SeenTo = BTreeMap<Uuid, SharedFolder>;
 pub(super) fn remove(
     context: &Context,
     database: &mut Database,
+    schema: &Schema,
     stores: &Stores,
     due: &[Uuid],
     failure_keeps_event: bool,
     mut still_due: impl FnMut(&mut Connection, &Ids) -> QueryResult<BTreeSet<Uuid>>,
 ) -> anyhow::Result<(Preparation, SeenTo)> {
     let all = Ids(due.to_vec());
-    let rows = database.read(|connection| folders(connection, &all, ""))?;
+    let rows = database.read(|connection| folders(connection, schema, &all, ""))?;
     let owners: BTreeSet<_> = rows.iter().map(|row| row.event_id.0).collect();
     let mut seen_to = SeenTo::new();
     let mut pending_folders = Vec::new();
-    let mut failed = 0_usize;
+    let mut failed = BTreeMap::new();
+    let mut skipped = 0;
     for rows in rows.chunks(AT_ONCE) {
         context.checkpoint()?;
         let events = Ids(rows.iter().map(|row| row.event_id.0).collect());
         let still_due = database.read(|connection| still_due(connection, &events))?;
         let rows: Vec<_> = rows.iter().filter(|row| still_due.contains(&row.event_id.0)).collect();
         let folders: Vec<_> = rows.iter().map(|row| row.folder()).collect();
-        context.report().counts.skipped += (events.0.len() - rows.len()) as u64;
+        skipped += (events.0.len() - rows.len()) as u64;
         let results = stores.folders.remove_many(&folders, context.stop())?;
         for ((row, folder), result) in rows.iter().zip(folders).zip(results) {
             let event = row.event_id.0;
             match result {
                 Ok(()) => {}
                 Err(reason) if failure_keeps_event => {
-                    context.report().fail(event, format!("kept, since its shared folder cannot be removed: {reason}"));
-                    failed += 1;
+                    failed.insert(event, format!("kept, since its shared folder cannot be removed: {reason}"));
                     continue;
                 }
                 Err(reason) => pending_folders.push(PendingFolder { event, folder: folder.clone(), reason }),
             }
             seen_to.insert(event, folder);
         }
-        if failed > 0 {
+        if !failed.is_empty() {
             break;
         }
     }
-    let end = (failed > 0).then(|| {
-        Problem::new(Kind::Failed, format!("{failed} shared folders could not be removed; their events are kept")).hint(
+    let end = (!failed.is_empty()).then(|| {
+        let number = failed.len();
+        Problem::new(Kind::Failed, format!("{number} shared folders could not be removed; their events are kept")).hint(
             "see to the shared-folder provider and run the job again, \
              or let such events go with \"fail_on_shared_folder_deletion_error\": false",
         )
     });
     let not_ready = owners.into_iter().filter(|event| !seen_to.contains_key(event)).collect();
-    Ok((Preparation { not_ready, pending_folders, end }, seen_to))
+    Ok((Preparation { not_ready, failed, skipped, pending_folders, end }, seen_to))
 }
 
 /// Those of `events` that have a folder which was not seen to: it came into being, or in place of another, after
 /// [`remove`] looked. The rows of all are locked, so that none changes before it goes.
-pub(super) fn unseen(connection: &mut Connection, events: &Ids, seen_to: &SeenTo) -> QueryResult<BTreeSet<Uuid>> {
-    let rows = folders(connection, events, connection.locking("FOR UPDATE"))?;
+pub(super) fn unseen(
+    connection: &mut Connection,
+    schema: &Schema,
+    events: &Ids,
+    seen_to: &SeenTo,
+) -> QueryResult<BTreeSet<Uuid>> {
+    let rows = folders(connection, schema, events, connection.locking("FOR UPDATE"))?;
     let unseen = rows.iter().filter(|row| seen_to.get(&row.event_id.0) != Some(&row.folder()));
     Ok(unseen.map(|row| row.event_id.0).collect())
 }
 
-fn folders(connection: &mut Connection, events: &Ids, locking: &str) -> QueryResult<Vec<FolderRow>> {
+fn folders(connection: &mut Connection, schema: &Schema, events: &Ids, locking: &str) -> QueryResult<Vec<FolderRow>> {
+    // Columns of the old generation become what the platform's own migration makes of them.
+    let provider_data = if schema.has_provider_data {
+        "provider_data"
+    } else {
+        "jsonb_build_object('type', 'nextcloud', 'write_share_id', write_share_id, 'read_share_id', read_share_id)"
+    };
     let sql = format!(
-        "SELECT event_id, path, CAST(provider_data AS TEXT) AS provider_data FROM event_shared_folders \
+        "SELECT event_id, path, CAST({provider_data} AS TEXT) AS provider_data FROM event_shared_folders \
          WHERE event_id {} ORDER BY event_id {locking}",
         connection.is_among_ids(1)
     );
