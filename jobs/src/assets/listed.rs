@@ -2,6 +2,8 @@
 
 use uuid::Uuid;
 
+use crate::meetings::room_removal::object_key;
+use crate::platform::database::Uid;
 use crate::platform::storage::Object;
 
 /// What the keys of all assets, and of everything else that is looked at, begin with.
@@ -25,7 +27,7 @@ impl From<&Object> for Listed {
 /// The key of an asset's object. Its order is that of the identifiers: hyphens are at the same places in all of them,
 /// and `0` to `9` come before `a` to `f`.
 pub(super) fn key(asset: Uuid) -> String {
-    format!("{PREFIX}{}", asset.as_hyphenated())
+    object_key(Uid(asset))
 }
 
 /// The asset whose object has this key, which must be spelled as the platform spells it: lower case, with hyphens.

@@ -9,14 +9,12 @@ use uuid::Uuid;
 use crate::each;
 use crate::kit::Changed;
 use crate::platform::database::{
-    Connection, Ids, Instant, Json, Requirement, SqlIds, SqlInstant, SqlJson, SqlUuid, Uid,
+    Connection, Id, Ids, Instant, Json, Number, Requirement, SqlIds, SqlInstant, SqlJson, SqlUuid, Uid,
 };
 
 /// The tables and columns that this domain works on.
-pub(super) const REQUIRES: [Requirement; 2] = [
-    Requirement { table: "assets", columns: &["id", "size", "updated_at"] },
-    Requirement { table: "room_assets", columns: &["asset_id"] },
-];
+pub(super) const REQUIRES: [Requirement; 2] =
+    [Requirement::Table("assets", &["id", "size", "updated_at"]), Requirement::Table("room_assets", &["asset_id"])];
 
 /// Rows written since the run began are left alone for so long.
 const UNSETTLED: TimeDelta = TimeDelta::days(1);
@@ -53,18 +51,6 @@ pub(super) enum Act {
     Resize,
     /// They are deleted, with their links to rooms.
     Delete,
-}
-
-#[derive(QueryableByName)]
-struct Id {
-    #[diesel(sql_type = SqlUuid)]
-    id: Uid,
-}
-
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = BigInt)]
-    number: i64,
 }
 
 #[derive(QueryableByName)]
@@ -184,8 +170,7 @@ fn as_they_were(connection: &mut Connection, rows: &[Wrong], locked_for: Option<
     };
     let given = given(connection);
     let sql = format!("SELECT a.id FROM assets a JOIN {given} f ON f.id = a.id WHERE a.size = f.was {locking}");
-    let found: Vec<Id> =
-        each!(connection, c => diesel::sql_query(&sql).bind::<SqlJson, _>(sizes(rows)).load(c))?;
+    let found: Vec<Id> = each!(connection, c => diesel::sql_query(&sql).bind::<SqlJson, _>(sizes(rows)).load(c))?;
     Ok(found.into_iter().map(|row| row.id.0).collect())
 }
 

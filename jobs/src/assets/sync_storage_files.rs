@@ -23,7 +23,8 @@ use super::difference::{Difference, Missing};
 use super::listed::key;
 use super::rows::{self, Act, Wrong};
 use super::survey::Survey;
-use crate::kit::{Change, Changed, Context, Job, Plan, Report, bytes_in_words, change_all};
+use crate::kit::{Change, Changed, Context, Job, Plan, Report, bytes_in_words, change_all, drain_outbox};
+use crate::meetings::room_removal::sample_of_objects;
 use crate::platform::database::{Connection, Database, Ids, Requirement};
 use crate::platform::storage::ReadObjects;
 
@@ -70,11 +71,11 @@ run began. Everything, if implausibly many assets would change or none has an ob
 
     fn execute(context: &Context, parameters: Parameters) -> anyhow::Result<Report> {
         let handling = parameters.missing_storage_file_handling;
-        if handling == Handling::DeleteAssetEntry && !context.is_dry_run() {
-            context.guard.permit_deletion()?;
-        }
+        let mut database = match handling {
+            Handling::SetFileSizeToZero => context.database()?,
+            Handling::DeleteAssetEntry => context.database_to_delete_in()?,
+        };
         let store = context.objects()?;
-        let mut database = context.database()?;
         log::info!("Comparing the assets with the objects in {}", store.location());
         let (total, began) = database.read(rows::beginning)?;
         let bound = if context.is_dry_run() { u64::MAX } else { context.guard.most_affected(total) };
@@ -155,6 +156,10 @@ fn change(
     handling: Handling,
 ) -> anyhow::Result<()> {
     let Difference { wrong, mut lacking, confirmed, .. } = difference;
+    if handling == Handling::DeleteAssetEntry {
+        // Not earlier: a run that is refused changes nothing, and only now is the store known to be the platform's.
+        drain_outbox(context, database, sample_of_objects)?;
+    }
     change_all(context, database, &mut Sizes, &wrong)?;
     lacking.extend(confirmed);
     let mut files = MissingFiles { store, handling, found: Vec::new() };
@@ -271,4 +276,7 @@ fn summary(context: &Context) {
     }
     let size = bytes_in_words(figure("bytes_without_row"));
     log::info!("Objects without an asset: {} ({size}); they are left alone", figure("objects_without_row"));
+    if report.objects_deleted > 0 {
+        log::info!("except for {} that earlier runs had recorded for deletion", report.objects_deleted);
+    }
 }

@@ -25,7 +25,7 @@ pub use guard::Guard;
 pub use job::{AnyJob, Job};
 pub use outbox::{PendingFolder, StoredObject};
 pub use parameters::{parse_parameters, type_in_words};
-pub use passes::{Passes, clean_up, clean_up_in_passes};
+pub use passes::{Passes, clean_up, clean_up_in_passes, drain_outbox};
 pub use report::{Counts, Failure, Plan, Report};
 pub use retention::days_before;
 pub(crate) use summary::bytes_in_words;

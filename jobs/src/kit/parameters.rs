@@ -159,9 +159,7 @@ pub fn type_in_words(field: Option<&Value>) -> String {
     let number = |which| field.and_then(|field| field.get(which)).and_then(Value::as_u64);
     let choices = choices(field);
     match text("type") {
-        _ if !choices.is_empty() => {
-            choices.iter().map(|choice| format!("{choice:?}")).collect::<Vec<_>>().join(" or ")
-        }
+        _ if !choices.is_empty() => choices.iter().map(|choice| format!("{choice:?}")).collect::<Vec<_>>().join(" or "),
         Some("boolean") => "true or false".into(),
         Some("string") => "a text".into(),
         Some("integer") => {

@@ -86,7 +86,8 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
     /// One batch: what comes before the transaction, the transaction, and handing over the objects.
     fn batch(&mut self, due: &[C::Row]) -> anyhow::Result<()> {
         if C::OWNS_OBJECTS {
-            self.run.check_store(self.cleanup)?;
+            let cleanup = &mut *self.cleanup;
+            self.run.check_store(|connection, number| cleanup.sample_of_objects(connection, number))?;
         }
         let prepared = self.cleanup.prepare(self.run.context, self.run.database, &self.run.stores, due)?;
         crash_point("prepared");

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::assets::remembered::{Place, Remembered};
 use crate::assets::listed::key;
+use crate::assets::remembered::{Place, Remembered};
 use crate::platform::database::Uid;
 use crate::platform::storage::Object;
 
