@@ -22,4 +22,5 @@ mod folders;
 mod inherit;
 mod properties;
 mod races;
+mod shared_rooms;
 mod storage_faults;
