@@ -24,3 +24,4 @@ mod properties;
 mod races;
 mod shared_rooms;
 mod storage_faults;
+mod sync_storage_files;
