@@ -19,6 +19,7 @@ mod demo;
 mod event_cascade;
 mod event_cleanup;
 mod folders;
+mod generations;
 mod inherit;
 mod properties;
 mod races;
