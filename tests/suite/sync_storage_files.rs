@@ -164,10 +164,60 @@ fn the_log_says_what_was_found_and_done() {
         let command = ["jobs", "execute", "sync-storage-files", "--hide-duration", "--parameters", &parameters];
         platform.site.upkeep(&[&command, more].concat()).expect(0).transcript_at(&platform.site)
     };
-    assert_snapshot!(run(ZERO, &["--dry-run"]), @"");
-    assert_snapshot!(run(DELETE, &["--dry-run"]), @"");
-    assert_snapshot!(run(DELETE, &[]), @"");
+    assert_snapshot!(run(ZERO, &["--dry-run"]), @"
+    exit code 0
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Comparing the assets with the objects in directory [site]/objects
+    [INFO ] Would set the size of asset [uuid] from 5 to 6
+    [INFO ] Would set the size of asset [uuid] from 7 to 0: no object
+    [INFO ] Assets looked at: 3, of which 1 in sync
+    [INFO ] Would correct 1, set 1 to zero, delete 0
+    [INFO ] Objects without an asset: 1 (2.9 KiB); they are left alone
+    [INFO ]
+    [INFO ] Job finished successfully
+    ");
+    assert_snapshot!(run(DELETE, &["--dry-run"]), @"
+    exit code 0
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Comparing the assets with the objects in directory [site]/objects
+    [INFO ] Would set the size of asset [uuid] from 5 to 6
+    [INFO ] Would delete asset [uuid]: no object
+    [INFO ] Assets looked at: 3, of which 1 in sync
+    [INFO ] Would correct 1, set 0 to zero, delete 1
+    [INFO ] Objects without an asset: 1 (2.9 KiB); they are left alone
+    [INFO ]
+    [INFO ] Job finished successfully
+    ");
+    assert_snapshot!(run(DELETE, &[]), @"
+    exit code 0
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Comparing the assets with the objects in directory [site]/objects
+    [INFO ] Assets looked at: 3, of which 1 in sync
+    [INFO ] Corrected: 1, set to zero: 0, deleted: 1
+    [INFO ] Objects without an asset: 1 (2.9 KiB); they are left alone
+    [INFO ]
+    [INFO ] Job finished successfully
+    ");
     platform.missing(7);
     platform.with_id(Uuid::from_u128(2), 5, Some(6));
-    assert_snapshot!(run(ZERO, &["-v"]), @"");
+    assert_snapshot!(run(ZERO, &["-v"]), @"
+    exit code 0
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Comparing the assets with the objects in directory [site]/objects
+    [DEBUG] corrected the size of asset [uuid]
+    [DEBUG] zeroed the size of asset [uuid]
+    [INFO ] Assets looked at: 4, of which 2 in sync
+    [INFO ] Corrected: 1, set to zero: 1, deleted: 0
+    [INFO ] Objects without an asset: 1 (2.9 KiB); they are left alone
+    [INFO ]
+    [INFO ] Job finished successfully
+    ");
 }

@@ -59,8 +59,9 @@ fn jobs_are_listed_and_described() {
     assert_snapshot!(run_bare(&["jobs", "list"]).transcript(), @"
     exit code 0
     --- stdout
-    self-check     A simple self-check of the job execution system
-    event-cleanup  A job for cleaning up events that ended at minimum a defined duration ago
+    self-check          A simple self-check of the job execution system
+    event-cleanup       A job for cleaning up events that ended at minimum a defined duration ago
+    sync-storage-files  A job to synchronize database assets and storage files
     ");
     assert_snapshot!(run_bare(&["jobs", "describe", "self-check"]).transcript(), @"
     exit code 0

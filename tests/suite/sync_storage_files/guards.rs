@@ -122,8 +122,14 @@ fn parameters_are_checked_before_anything_is_connected() {
         assert_eq!(run.code, Some(2), "{run:?}");
         run.stderr
     };
-    assert_snapshot!(say(r#"{"missing_storage_file_handling": "delete"}"#), @"");
-    assert_snapshot!(say(r#"{"missing_file_handling": "delete_asset_entry"}"#), @"");
+    assert_snapshot!(say(r#"{"missing_storage_file_handling": "delete"}"#), @r#"
+    error: parameter missing_storage_file_handling: expected "set_file_size_to_zero" or "delete_asset_entry", not the text "delete"
+    hint: `upkeep jobs describe sync-storage-files` lists the parameters of this job
+    "#);
+    assert_snapshot!(say(r#"{"missing_file_handling": "delete_asset_entry"}"#), @r#"
+    error: sync-storage-files has no parameter "missing_file_handling"; did you mean missing_storage_file_handling?
+    hint: `upkeep jobs describe sync-storage-files` lists the parameters of this job
+    "#);
     for value in ["null", "1", "true", "\"\"", "[]", "{}", r#"{"delete_asset_entry": null}"#, "\"DELETE_ASSET_ENTRY\""]
     {
         let said = say(&format!("{{\"missing_storage_file_handling\": {value}}}"));
@@ -141,8 +147,32 @@ fn refusals_say_what_to_do() {
             .upkeep(&["jobs", "execute", "sync-storage-files", "--hide-duration"])
             .transcript_at(&platform.site)
     };
-    assert_snapshot!(run(&platform), @"");
+    assert_snapshot!(run(&platform), @"
+    exit code 4
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Comparing the assets with the objects in directory [site]/objects
+    [INFO ]
+    [ERROR] directory [site]/objects seems to have none of 1 assets; nothing was changed
+    [ERROR] Job failed
+    --- stderr
+    error: directory [site]/objects seems to have none of 1 assets; nothing was changed
+    hint: check that [storage] names the platform's own store, and that its volume is mounted
+    ");
     platform.present(1);
     platform.site.set("safety", "max_affected_floor = 1");
-    assert_snapshot!(run(&platform), @"");
+    assert_snapshot!(run(&platform), @"
+    exit code 4
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Comparing the assets with the objects in directory [site]/objects
+    [INFO ]
+    [ERROR] 1 of 2 assets would be changed, more than the 10% that [safety] max_affected_percent allows; nothing was changed
+    [ERROR] Job failed
+    --- stderr
+    error: 1 of 2 assets would be changed, more than the 10% that [safety] max_affected_percent allows; nothing was changed
+    hint: if that is right, let this one run pass with --allow-affected 1
+    ");
 }
