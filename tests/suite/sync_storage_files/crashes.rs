@@ -1,7 +1,7 @@
 //! Killed at any moment: what was changed is right, and the next run finishes the rest.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use uuid::Uuid;
 
@@ -9,10 +9,19 @@ use super::platform::{DELETE, Platform, ZERO, key, parameters};
 use crate::site::{DatabaseKind, StorageKind, finish};
 
 const KILLS: u32 = 16;
-const ASSETS: usize = 3_000;
+const ASSETS: usize = 1_800;
 
-/// A platform of which a third has other sizes and a third is missing, and what it has to come to.
-fn trial(handling: &str) -> (Platform, String, Vec<String>, BTreeMap<Uuid, i64>, BTreeMap<Uuid, i64>) {
+/// A platform of which a third has other sizes and a third is missing.
+struct Trial {
+    platform: Platform,
+    frozen: String,
+    objects: Vec<String>,
+    before: BTreeMap<Uuid, i64>,
+    /// What it has to come to.
+    after: BTreeMap<Uuid, i64>,
+}
+
+fn trial(handling: &str) -> Trial {
     let platform = Platform::new(DatabaseKind::Postgres, StorageKind::S3);
     let assets = platform.many(ASSETS, 42);
     let (mut objects, mut after) = (Vec::new(), BTreeMap::new());
@@ -30,13 +39,13 @@ fn trial(handling: &str) -> (Platform, String, Vec<String>, BTreeMap<Uuid, i64>,
     let in_sync: Vec<_> = assets.iter().step_by(3).map(|asset| format!("'{asset}'")).collect();
     platform.site.execute(&format!("UPDATE assets SET size = 43 WHERE id IN ({})", in_sync.join(",")));
     let (frozen, before) = (platform.site.freeze(), platform.assets());
-    (platform, frozen, objects, before, after)
+    Trial { platform, frozen, objects, before, after }
 }
 
 #[test]
 fn dying_at_any_moment_leaves_what_the_next_run_finishes() {
     for handling in [ZERO, DELETE] {
-        let (platform, frozen, objects, before, after) = trial(handling);
+        let Trial { platform, frozen, objects, before, after } = trial(handling);
         let parameters = parameters(handling);
         let arguments =
             ["jobs", "execute", "sync-storage-files", "--parameters", &parameters, "--allow-affected", "2000"];
@@ -79,7 +88,6 @@ fn dying_at_any_moment_leaves_what_the_next_run_finishes() {
             assert_eq!(platform.site.objects(), objects.iter().cloned().collect(), "{how}");
         }
         assert!(amid > 0, "no run died between two commits");
-        assert!(takes > Duration::ZERO);
     }
 }
 

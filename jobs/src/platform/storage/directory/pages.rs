@@ -1,5 +1,6 @@
 //! A listing in key order, cut into pages of ranges.
 
+use std::collections::VecDeque;
 use std::iter::Peekable;
 
 use super::super::{Object, Page};
@@ -11,7 +12,7 @@ const PAGE: usize = 1_000;
 pub(super) struct Pages<I: Iterator<Item = anyhow::Result<Object>>> {
     objects: Peekable<I>,
     /// The last keys of the present range and of those to come.
-    bounds: std::vec::IntoIter<String>,
+    bounds: VecDeque<String>,
     bound: Option<String>,
     /// The present range; `None` after the last page or an error.
     range: Option<usize>,
@@ -19,8 +20,8 @@ pub(super) struct Pages<I: Iterator<Item = anyhow::Result<Object>>> {
 
 impl<I: Iterator<Item = anyhow::Result<Object>>> Pages<I> {
     pub(super) fn new(objects: I, bounds: &[String]) -> Self {
-        let mut bounds = bounds.to_vec().into_iter();
-        let bound = bounds.next();
+        let mut bounds: VecDeque<String> = bounds.iter().cloned().collect();
+        let bound = bounds.pop_front();
         Self { objects: objects.peekable(), bounds, bound, range: Some(0) }
     }
 }
@@ -46,7 +47,7 @@ impl<I: Iterator<Item = anyhow::Result<Object>>> Iterator for Pages<I> {
         let last = objects.len() < PAGE;
         if last {
             self.range = self.bound.is_some().then_some(range + 1);
-            self.bound = self.bounds.next();
+            self.bound = self.bounds.pop_front();
         }
         Some(Ok(Page { range, objects, last }))
     }
