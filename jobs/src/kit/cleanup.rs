@@ -80,6 +80,8 @@ pub struct Removal {
 pub trait Cleanup {
     /// What an item is called: singular and plural.
     const ITEM: (&'static str, &'static str);
+    /// Whether items may own stored objects. If so, nothing is deleted before the store was found to work.
+    const OWNS_OBJECTS: bool = false;
 
     /// What is read of an item to tell whether it is due.
     type Row: Clone;
@@ -106,7 +108,10 @@ pub trait Cleanup {
         database: &mut Database,
         stores: &Stores,
         due: &[Self::Row],
-    ) -> anyhow::Result<Preparation>;
+    ) -> anyhow::Result<Preparation> {
+        let (_, _, _, _) = (context, database, stores, due);
+        Ok(Preparation::default())
+    }
 
     /// Removes those of `due` that still are, with everything that belongs to them, in the caller's transaction.
     ///
@@ -114,28 +119,33 @@ pub trait Cleanup {
     /// The database's; the transaction is then rolled back.
     fn remove(&mut self, connection: &mut Connection, due: &[&Self::Row], step: Step) -> QueryResult<Removal>;
 
-    /// The keys of up to `number` objects that the platform should have, due or not.
+    /// The keys of up to `number` objects that the platform should have, due or not. A store that has none of many is
+    /// not the right one; without keys, which store it is is not checked before earlier runs' objects are deleted.
     ///
     /// # Errors
     /// The database's.
-    fn sample_of_objects(&mut self, connection: &mut Connection, number: usize) -> QueryResult<Vec<String>>;
+    fn sample_of_objects(&mut self, connection: &mut Connection, number: usize) -> QueryResult<Vec<String>> {
+        let (_, _) = (connection, number);
+        Ok(Vec::new())
+    }
 
     /// Whether a shared folder that cannot be removed is a mere warning.
-    fn folders_may_wait(&self) -> bool;
+    fn folders_may_wait(&self) -> bool {
+        true
+    }
 }
 
-/// Runs a cleanup to its end, or as a dry run.
+/// Runs a cleanup of `database`, from [`Context::database_to_delete_in`], to its end, or as a dry run.
 ///
 /// # Errors
 /// Whatever ended it early; what was done until then is in the context's report.
-pub fn clean_up<C: Cleanup>(context: &Context, cleanup: &mut C) -> anyhow::Result<()> {
+pub fn clean_up<C: Cleanup>(context: &Context, database: &mut Database, cleanup: &mut C) -> anyhow::Result<()> {
     let stores = context.stores()?;
     if stores.is_some() {
         context.guard.permit_deletion()?;
     }
-    let mut database = context.database()?;
     let ended = match stores {
-        None => preview(context, &mut database, cleanup),
+        None => preview(context, database, cleanup),
         Some(stores) => {
             let deletions = ObjectDeletions::start(context, stores.objects.clone())?;
             let mut run = Run {
@@ -214,7 +224,7 @@ fn next_page<C: Cleanup>(
 /// A cleanup under way.
 struct Run<'a, C: Cleanup> {
     context: &'a Context,
-    database: Database,
+    database: &'a mut Database,
     cleanup: &'a mut C,
     stores: Stores,
     deletions: ObjectDeletions<'a>,
@@ -233,13 +243,13 @@ impl<C: Cleanup> Run<'_, C> {
         }
         leftovers::drain(
             self.context,
-            &mut self.database,
+            self.database,
             &self.stores,
             &mut self.deletions,
             self.cleanup.folders_may_wait(),
         )?;
         let mut after = None;
-        while let Some(due) = next_page(self.context, &mut self.database, self.cleanup, &mut after)? {
+        while let Some(due) = next_page(self.context, self.database, self.cleanup, &mut after)? {
             let mut due = due.as_slice();
             while !due.is_empty() {
                 self.context.checkpoint()?;
@@ -254,8 +264,10 @@ impl<C: Cleanup> Run<'_, C> {
 
     /// One batch: what comes before the transaction, the transaction, and handing over the objects.
     fn batch(&mut self, due: &[C::Row]) -> anyhow::Result<()> {
-        self.check_store()?;
-        let prepared = self.cleanup.prepare(self.context, &mut self.database, &self.stores, due)?;
+        if C::OWNS_OBJECTS {
+            self.check_store()?;
+        }
+        let prepared = self.cleanup.prepare(self.context, self.database, &self.stores, due)?;
         crash_point("prepared");
         let ready = due.iter().filter(|row| !prepared.not_ready.contains(&C::key(row)));
         let mut parts = vec![ready.collect::<Vec<_>>()];
@@ -340,7 +352,7 @@ impl<C: Cleanup> Run<'_, C> {
             let reason = "locked by another session, probably the platform".into();
             self.waiting.insert(C::key(row), ((*row).clone(), reason));
         }
-        self.deletions.submit(&mut self.database, removal.objects).map_err(Refused::Run)
+        self.deletions.submit(self.database, removal.objects).map_err(Refused::Run)
     }
 
     fn count(&mut self, due: usize, removal: &Removal, pending_folders: &[&PendingFolder]) {
@@ -388,13 +400,13 @@ impl<C: Cleanup> Run<'_, C> {
 
     /// Waits for the store, whatever ended the loop: what it has deleted by now is counted and noted.
     fn close(mut self, worked: anyhow::Result<()>) -> anyhow::Result<()> {
-        let finished = self.deletions.finish(&mut self.database);
+        let finished = self.deletions.finish(self.database);
         // After a stop, the run's own handle refuses every statement.
         let stopped = self.context.stop().reason().is_some();
         if stopped {
-            self.database = self.context.closing_database()?;
+            *self.database = self.context.closing_database()?;
         }
-        let database = &mut self.database;
+        let database = &mut *self.database;
         let finished = if stopped { finished.and(self.deletions.finish(database)) } else { finished };
         match database.read(outbox::backlog) {
             Ok(backlog) => self.context.report().backlog = backlog,

@@ -129,6 +129,17 @@ impl Context {
         Ok(database)
     }
 
+    /// The same for a job that deletes, which must be allowed before anything is connected.
+    ///
+    /// # Errors
+    /// When deleting is switched off, and as [`Context::database`].
+    pub fn database_to_delete_in(&self) -> anyhow::Result<Database> {
+        if !self.dry_run {
+            self.guard.permit_deletion()?;
+        }
+        self.database()
+    }
+
     /// A second handle for the last few statements of a run that has already been told to stop, which share
     /// [`Stop::last_words`] with all others.
     ///

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::each;
-use crate::platform::database::{Connection, Json, SqlJson, SqlTexts, SqlUuid, Texts, Uid};
+use crate::platform::database::{Connection, Json, Number, SqlJson, SqlTexts, SqlUuid, Texts, Uid};
 use crate::platform::shared_folders::SharedFolder;
 
 /// An object in the store, and its size in bytes as its row had it.
@@ -73,12 +73,6 @@ pub(super) struct Entry {
     /// JSON as text, so that one entry that cannot be read does not block the others.
     #[diesel(sql_type = Nullable<Text>)]
     pub(super) details: Option<String>,
-}
-
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = BigInt)]
-    number: i64,
 }
 
 /// Records objects; in the transaction that deletes their rows.

@@ -15,9 +15,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::event_folders::{self, SeenTo};
-use super::event_removal;
+use super::event_removal::{self, EventRemoval};
 use super::schedule::{self, End, Schedule};
+use super::schema::{self, Schema};
+use super::{permissions, room_removal};
 use crate::kit::{Cleanup, Context, Due, Job, Preparation, Removal, Report, Step, Stores, clean_up};
 use crate::platform::database::{Connection, Database, Ids, Requirement};
 use crate::platform::{Kind, Problem};
@@ -65,11 +66,17 @@ impl Job for EventCleanup {
 Events whose end, or the end of the last occurrence of their series, is long enough ago, whoever created them. With \
 each event go its dates, recurrence, exceptions, invitations, favourites, training parameters and shared folder, and \
 its room with module resources, SIP configuration, streaming targets, guest invites and assets, the stored objects \
-included.";
+included; in the old generation also the permissions on all of these.";
     const KEEPS: &'static str = "\
 Events without dates; series without an end; series whose rule or time zone cannot be read (with a warning); rooms \
 that another event uses; users, groups and tariffs.";
-    const REQUIRES: &'static [&'static [Requirement]] = &[&schedule::REQUIRES, &event_removal::REQUIRES];
+    const REQUIRES: &'static [&'static [Requirement]] = &[
+        &schema::REQUIRES,
+        &schedule::REQUIRES,
+        &event_removal::REQUIRES,
+        &room_removal::REQUIRES,
+        &permissions::REQUIRES,
+    ];
     type Parameters = Parameters;
 
     fn check(parameters: &Parameters, now: DateTime<Utc>) -> Result<(), Problem> {
@@ -79,8 +86,10 @@ that another event uses; users, groups and tariffs.";
     fn execute(context: &Context, parameters: Parameters) -> anyhow::Result<Report> {
         let cutoff = parameters.cutoff(context.now)?;
         log::info!("Looking for events that ended at or before {}", cutoff.format("%Y-%m-%dT%H:%M:%S%.fZ"));
-        let failure_keeps_event = parameters.fail_on_shared_folder_deletion_error;
-        clean_up(context, &mut EndedEvents { cutoff, failure_keeps_event, seen_to: SeenTo::new() })?;
+        let mut database = context.database_to_delete_in()?;
+        let schema = Schema::of(&mut database)?;
+        let removal = EventRemoval::new(schema.clone(), parameters.fail_on_shared_folder_deletion_error);
+        clean_up(context, &mut database, &mut EndedEvents { cutoff, schema, removal })?;
         Ok(context.take_report())
     }
 }
@@ -88,17 +97,17 @@ that another event uses; users, groups and tariffs.";
 /// The events that ended at or before the cutoff.
 struct EndedEvents {
     cutoff: DateTime<Utc>,
-    failure_keeps_event: bool,
-    /// The folders of the batch in hand that have been seen to.
-    seen_to: SeenTo,
+    schema: Schema,
+    removal: EventRemoval,
 }
 
 impl Cleanup for EndedEvents {
     const ITEM: (&'static str, &'static str) = ("event", "events");
+    const OWNS_OBJECTS: bool = true;
     type Row = Schedule;
 
     fn page(&mut self, connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Vec<Schedule>> {
-        schedule::page(connection, after, limit)
+        schedule::page(connection, &self.schema, after, limit)
     }
 
     fn key(row: &Schedule) -> Uuid {
@@ -121,44 +130,43 @@ impl Cleanup for EndedEvents {
         due: &[Schedule],
     ) -> anyhow::Result<Preparation> {
         let events: Vec<_> = due.iter().map(|row| row.event).collect();
-        let still_due = |connection: &mut Connection, events: &Ids| {
-            let rows = schedule::of(connection, events, Step::Count)?;
-            Ok(self.still_past(&rows, due).into_iter().collect())
-        };
-        let (preparation, seen_to) =
-            event_folders::remove(context, database, stores, &events, self.failure_keeps_event, still_due)?;
-        self.seen_to = seen_to;
-        Ok(preparation)
+        let (cutoff, schema) = (self.cutoff, &self.schema);
+        self.removal.prepare(context, database, stores, &events, |connection, events| {
+            let rows = schedule::of(connection, schema, events, Step::Count)?;
+            Ok(still_past(cutoff, &rows, due).into_iter().collect())
+        })
     }
 
     fn remove(&mut self, connection: &mut Connection, due: &[&Schedule], step: Step) -> QueryResult<Removal> {
         let events = Ids(due.iter().map(|row| row.event).collect());
-        let rows = schedule::of(connection, &events, step)?;
-        let past = Ids(self.still_past(&rows, due.iter().copied()));
-        let mut removal = event_removal::remove(connection, past, &self.seen_to, step)?;
+        let rows = schedule::of(connection, &self.schema, &events, step)?;
+        let past = Ids(still_past(self.cutoff, &rows, due.iter().copied()));
+        let mut removal = self.removal.remove(connection, past, step)?;
         let at_hand: BTreeSet<_> = rows.iter().map(|row| row.event).collect();
         let others = Ids(events.0.into_iter().filter(|event| !at_hand.contains(event)).collect());
         if !others.0.is_empty() {
-            removal.locked.extend(schedule::existing(connection, &others)?);
+            removal.locked.extend(schedule::existing(connection, &self.schema, &others)?);
         }
         Ok(removal)
     }
 
     fn sample_of_objects(&mut self, connection: &mut Connection, number: usize) -> QueryResult<Vec<String>> {
-        event_removal::sample_of_objects(connection, number)
+        room_removal::sample_of_objects(connection, number)
     }
 
     fn folders_may_wait(&self) -> bool {
-        !self.failure_keeps_event
+        self.removal.folders_may_wait()
     }
 }
 
-impl EndedEvents {
-    /// The events of `rows` that are over. A schedule that is as it was `judged` need not be worked out again, which
-    /// may take long, while locks are held; one that changed meanwhile is.
-    fn still_past<'a>(&self, rows: &[Schedule], judged: impl IntoIterator<Item = &'a Schedule>) -> Vec<Uuid> {
-        let judged: BTreeMap<_, _> = judged.into_iter().map(|row| (row.event, row)).collect();
-        let past = rows.iter().filter(|row| judged.get(&row.event) == Some(row) || row.end(self.cutoff) == End::Past);
-        past.map(|row| row.event).collect()
-    }
+/// The events of `rows` that are over at `cutoff`. A schedule that is as it was `judged` need not be worked out again,
+/// which may take long, while locks are held; one that changed meanwhile is.
+fn still_past<'a>(
+    cutoff: DateTime<Utc>,
+    rows: &[Schedule],
+    judged: impl IntoIterator<Item = &'a Schedule>,
+) -> Vec<Uuid> {
+    let judged: BTreeMap<_, _> = judged.into_iter().map(|row| (row.event, row)).collect();
+    let past = rows.iter().filter(|row| judged.get(&row.event) == Some(row) || row.end(cutoff) == End::Past);
+    past.map(|row| row.event).collect()
 }

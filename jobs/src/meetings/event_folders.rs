@@ -10,6 +10,7 @@ use diesel::{QueryResult, QueryableByName, RunQueryDsl};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::schema::Schema;
 use crate::each;
 use crate::kit::{Context, PendingFolder, Preparation, Stores};
 use crate::platform::database::{Connection, Database, Ids, SqlIds, SqlUuid, Uid};
@@ -41,13 +42,14 @@ pub(super) type SeenTo = BTreeMap<Uuid, SharedFolder>;
 pub(super) fn remove(
     context: &Context,
     database: &mut Database,
+    schema: &Schema,
     stores: &Stores,
     due: &[Uuid],
     failure_keeps_event: bool,
     mut still_due: impl FnMut(&mut Connection, &Ids) -> QueryResult<BTreeSet<Uuid>>,
 ) -> anyhow::Result<(Preparation, SeenTo)> {
     let all = Ids(due.to_vec());
-    let rows = database.read(|connection| folders(connection, &all, ""))?;
+    let rows = database.read(|connection| folders(connection, schema, &all, ""))?;
     let owners: BTreeSet<_> = rows.iter().map(|row| row.event_id.0).collect();
     let mut seen_to = SeenTo::new();
     let mut pending_folders = Vec::new();
@@ -89,15 +91,26 @@ pub(super) fn remove(
 
 /// Those of `events` that have a folder which was not seen to: it came into being, or in place of another, after
 /// [`remove`] looked. The rows of all are locked, so that none changes before it goes.
-pub(super) fn unseen(connection: &mut Connection, events: &Ids, seen_to: &SeenTo) -> QueryResult<BTreeSet<Uuid>> {
-    let rows = folders(connection, events, connection.locking("FOR UPDATE"))?;
+pub(super) fn unseen(
+    connection: &mut Connection,
+    schema: &Schema,
+    events: &Ids,
+    seen_to: &SeenTo,
+) -> QueryResult<BTreeSet<Uuid>> {
+    let rows = folders(connection, schema, events, connection.locking("FOR UPDATE"))?;
     let unseen = rows.iter().filter(|row| seen_to.get(&row.event_id.0) != Some(&row.folder()));
     Ok(unseen.map(|row| row.event_id.0).collect())
 }
 
-fn folders(connection: &mut Connection, events: &Ids, locking: &str) -> QueryResult<Vec<FolderRow>> {
+fn folders(connection: &mut Connection, schema: &Schema, events: &Ids, locking: &str) -> QueryResult<Vec<FolderRow>> {
+    // Columns of the old generation become what the platform's own migration makes of them.
+    let provider_data = if schema.has_provider_data {
+        "provider_data"
+    } else {
+        "jsonb_build_object('type', 'nextcloud', 'write_share_id', write_share_id, 'read_share_id', read_share_id)"
+    };
     let sql = format!(
-        "SELECT event_id, path, CAST(provider_data AS TEXT) AS provider_data FROM event_shared_folders \
+        "SELECT event_id, path, CAST({provider_data} AS TEXT) AS provider_data FROM event_shared_folders \
          WHERE event_id {} ORDER BY event_id {locking}",
         connection.is_among_ids(1)
     );

@@ -2,8 +2,12 @@
 
 mod event_cleanup;
 mod event_folders;
-mod event_removal;
+pub(crate) mod event_removal;
+pub(crate) mod permissions;
 mod recurrence;
+pub(crate) mod room_removal;
+pub(crate) mod rows;
 mod schedule;
+pub(crate) mod schema;
 
 pub use event_cleanup::EventCleanup;

@@ -8,22 +8,20 @@ use diesel::{QueryResult, QueryableByName, RunQueryDsl};
 use uuid::Uuid;
 
 use super::recurrence::{Change, Exception, Series, Verdict, judge};
+use super::schema::{Place, Schema};
 use crate::each;
 use crate::kit::Step;
-use crate::platform::database::{Connection, Ids, Instant, Requirement, SqlIds, SqlInstant, SqlUuid, Uid};
+use crate::platform::database::{Connection, Id, Ids, Instant, Requirement, SqlIds, SqlInstant, SqlUuid, Uid};
 
-/// The tables that say when an event takes place.
-pub(super) const REQUIRES: [Requirement; 3] = [
-    Requirement {
-        table: "event_dates",
-        columns: &["event_id", "starts_at", "starts_at_tz", "ends_at", "duration_secs"],
-    },
-    Requirement { table: "event_recurrences", columns: &["event_id", "recurrence_pattern"] },
-    Requirement { table: "event_exceptions", columns: &["event_id", "exception_date", "kind", "starts_at", "ends_at"] },
-];
+/// What says when an event takes place, apart from what [`Schema`] finds.
+pub(super) const REQUIRES: [Requirement; 1] = [Requirement::Table(
+    "event_exceptions",
+    &["event_id", "exception_date", "exception_date_tz", "kind", "starts_at", "ends_at"],
+)];
 
 /// An event with more exceptions than this is not judged: all of them would have to be held in memory.
 const MOST_EXCEPTIONS: i64 = 5_000;
+const TOO_MANY_EXCEPTIONS: &str = "it has more than 5000 exceptions";
 /// A page ends early when its events have more exceptions than this together, for the same reason.
 const MOST_IN_A_PAGE: i64 = 20_000;
 
@@ -39,7 +37,8 @@ pub(super) struct Schedule {
 enum Occurs {
     OnceUntil(DateTime<Utc>),
     Again(Series),
-    TooManyExceptions,
+    /// It cannot be told, for the given reason.
+    Unclear(&'static str),
 }
 
 /// What is known of an event's end.
@@ -65,31 +64,56 @@ impl Schedule {
                 Verdict::NotOver => End::Ahead,
                 Verdict::Unclear(reason) => End::Unclear(reason),
             },
-            Occurs::TooManyExceptions => End::Unclear(format!("it has more than {MOST_EXCEPTIONS} exceptions")),
+            Occurs::Unclear(reason) => End::Unclear((*reason).to_owned()),
         }
     }
 }
 
+/// The dates of an event, or of a series; what only a series needs may come from another table. In the old generation
+/// every column may be empty.
 #[derive(QueryableByName)]
 struct Dates {
     #[diesel(sql_type = SqlUuid)]
     event_id: Uid,
     #[diesel(sql_type = SqlInstant)]
     starts_at: Instant,
-    #[diesel(sql_type = Text)]
-    starts_at_tz: String,
-    #[diesel(sql_type = SqlInstant)]
-    ends_at: Instant,
-    #[diesel(sql_type = Integer)]
-    duration_secs: i32,
+    #[diesel(sql_type = Nullable<Text>)]
+    starts_at_tz: Option<String>,
+    #[diesel(sql_type = Nullable<SqlInstant>)]
+    ends_at: Option<Instant>,
+    #[diesel(sql_type = Nullable<Text>)]
+    recurrence_pattern: Option<String>,
+    #[diesel(sql_type = Nullable<Integer>)]
+    duration_secs: Option<i32>,
+}
+
+impl Dates {
+    /// The columns of `d`, the table of the dates.
+    fn columns(schema: &Schema) -> String {
+        let here = |place: Place| if place == schema.dates { "d." } else { "NULL AS " };
+        format!(
+            "d.{} AS event_id, d.starts_at, d.starts_at_tz, d.ends_at, {}recurrence_pattern, {}duration_secs",
+            schema.dates.key,
+            here(schema.recurrence),
+            here(schema.duration),
+        )
+    }
 }
 
 #[derive(QueryableByName)]
-struct Recurrence {
+struct Pattern {
     #[diesel(sql_type = SqlUuid)]
     event_id: Uid,
     #[diesel(sql_type = Text)]
     recurrence_pattern: String,
+}
+
+#[derive(QueryableByName)]
+struct Duration {
+    #[diesel(sql_type = SqlUuid)]
+    event_id: Uid,
+    #[diesel(sql_type = Integer)]
+    duration_secs: i32,
 }
 
 #[derive(QueryableByName)]
@@ -107,12 +131,6 @@ struct ExceptionRow {
 }
 
 #[derive(QueryableByName)]
-struct EventId {
-    #[diesel(sql_type = SqlUuid)]
-    event_id: Uid,
-}
-
-#[derive(QueryableByName)]
 struct ExceptionCount {
     #[diesel(sql_type = SqlUuid)]
     event_id: Uid,
@@ -122,10 +140,16 @@ struct ExceptionCount {
 
 /// The schedules of the first events after `after` in key order, at most `limit` of them and at least one if there is
 /// one; events without dates have none.
-pub(super) fn page(connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Vec<Schedule>> {
+pub(super) fn page(
+    connection: &mut Connection,
+    schema: &Schema,
+    after: Option<Uuid>,
+    limit: usize,
+) -> QueryResult<Vec<Schedule>> {
+    let Place { table, key } = schema.dates;
     let sql = format!(
-        "SELECT event_id, starts_at, starts_at_tz, ends_at, duration_secs FROM event_dates \
-         WHERE event_id {} $1 ORDER BY event_id LIMIT $2",
+        "SELECT {} FROM {table} d WHERE d.{key} {} $1 AND d.starts_at IS NOT NULL ORDER BY d.{key} LIMIT $2",
+        Dates::columns(schema),
         if after.is_some() { ">" } else { ">=" }
     );
     let mut dates: Vec<Dates> = each!(&mut *connection, c => {
@@ -134,7 +158,7 @@ pub(super) fn page(connection: &mut Connection, after: Option<Uuid>, limit: usiz
             .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
             .load(c)
     })?;
-    let exceptions = exception_counts(connection, &Ids(dates.iter().map(|row| row.event_id.0).collect()))?;
+    let exceptions = complete(connection, schema, &mut dates, "")?;
     let mut in_page = 0;
     let fitting = dates.iter().take_while(|row| {
         let first = in_page == 0;
@@ -143,70 +167,108 @@ pub(super) fn page(connection: &mut Connection, after: Option<Uuid>, limit: usiz
     });
     let fitting = fitting.count();
     dates.truncate(fitting);
-    complete(connection, dates, Step::Count)
+    schedules(connection, dates, &exceptions, "")
 }
 
 /// The schedules of those of `events` that have one.
 ///
 /// When removing, the rows of the events, of their dates and of their rooms are locked, which also keeps anything from
 /// being attached to them; events of which one of these rows is locked already are left out.
-pub(super) fn of(connection: &mut Connection, events: &Ids, step: Step) -> QueryResult<Vec<Schedule>> {
+pub(super) fn of(connection: &mut Connection, schema: &Schema, events: &Ids, step: Step) -> QueryResult<Vec<Schedule>> {
+    let (tables, id, lock) = if schema.dates.table == "events" {
+        ("events d JOIN rooms r ON r.id = d.room", "d.id", "FOR UPDATE OF d, r SKIP LOCKED")
+    } else {
+        let tables = "events e JOIN event_dates d ON d.event_id = e.id JOIN rooms r ON r.id = e.room";
+        (tables, "e.id", "FOR UPDATE OF e, d, r SKIP LOCKED")
+    };
     let sql = format!(
-        "SELECT d.event_id, d.starts_at, d.starts_at_tz, d.ends_at, d.duration_secs \
-         FROM events e JOIN event_dates d ON d.event_id = e.id JOIN rooms r ON r.id = e.room \
-         WHERE e.id {} ORDER BY e.id {}",
+        "SELECT {} FROM {tables} WHERE {id} {} AND d.starts_at IS NOT NULL ORDER BY {id} {}",
+        Dates::columns(schema),
         connection.is_among_ids(1),
-        if step == Step::Remove { connection.locking("FOR UPDATE OF e, d, r SKIP LOCKED") } else { "" },
+        if step == Step::Remove { connection.locking(lock) } else { "" },
     );
-    let dates = each!(&mut *connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
-    complete(connection, dates, step)
+    let mut dates = each!(&mut *connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
+    // The rows read from now on are locked too. They are waited for, not skipped: a recurrence that is passed over would
+    // make a series look like a single event.
+    let lock = if step == Step::Remove { connection.locking("FOR UPDATE") } else { "" };
+    let exceptions = complete(connection, schema, &mut dates, lock)?;
+    schedules(connection, dates, &exceptions, lock)
 }
 
 /// Those of `events` that have dates, locked or not.
-pub(super) fn existing(connection: &mut Connection, events: &Ids) -> QueryResult<Vec<Uuid>> {
-    let sql = format!("SELECT event_id FROM event_dates WHERE event_id {}", connection.is_among_ids(1));
-    let rows: Vec<EventId> = each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
-    Ok(rows.into_iter().map(|row| row.event_id.0).collect())
+pub(super) fn existing(connection: &mut Connection, schema: &Schema, events: &Ids) -> QueryResult<Vec<Uuid>> {
+    let Place { table, key } = schema.dates;
+    let among = connection.is_among_ids(1);
+    let sql = format!("SELECT {key} AS id FROM {table} WHERE {key} {among} AND starts_at IS NOT NULL");
+    let rows: Vec<Id> = each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
+    Ok(rows.into_iter().map(|row| row.id.0).collect())
 }
 
-/// Adds recurrences and exceptions to dates.
-///
-/// When removing, the rows read here are locked too. They are waited for, not skipped: a recurrence that is passed
-/// over would make a series look like a single event.
-fn complete(connection: &mut Connection, dates: Vec<Dates>, step: Step) -> QueryResult<Vec<Schedule>> {
-    let lock = if step == Step::Remove { connection.locking("FOR UPDATE") } else { "" };
+/// Adds to `dates` what this generation has in other tables, and answers how many exceptions each series has; those
+/// without any are left out.
+fn complete(
+    connection: &mut Connection,
+    schema: &Schema,
+    dates: &mut [Dates],
+    lock: &str,
+) -> QueryResult<BTreeMap<Uuid, i64>> {
     let all = Ids(dates.iter().map(|row| row.event_id.0).collect());
-    let mut patterns = recurrences(connection, &all, lock)?;
-    let mut recurring = Ids(patterns.keys().copied().collect());
-    let counts = if recurring.0.is_empty() { BTreeMap::new() } else { exception_counts(connection, &recurring)? };
-    let is_overfull = |event: &Uuid| counts.get(event).is_some_and(|number| *number > MOST_EXCEPTIONS);
-    recurring.0.retain(|event| counts.contains_key(event) && !is_overfull(event));
-    let mut exceptions = exceptions(connection, &recurring, lock)?;
+    let among = connection.is_among_ids(1);
+    let elsewhere = |place: Place, column: &str| {
+        let Place { table, key } = place;
+        format!("SELECT {key} AS event_id, {column} FROM {table} WHERE {key} {among} AND {column} IS NOT NULL {lock}")
+    };
+    if schema.recurrence != schema.dates {
+        let sql = elsewhere(schema.recurrence, "recurrence_pattern");
+        let rows: Vec<Pattern> = each!(&mut *connection, c => diesel::sql_query(sql).bind::<SqlIds, _>(&all).load(c))?;
+        let mut rows: BTreeMap<_, _> = rows.into_iter().map(|row| (row.event_id.0, row.recurrence_pattern)).collect();
+        dates.iter_mut().for_each(|date| date.recurrence_pattern = rows.remove(&date.event_id.0));
+    }
+    let series = dates.iter().filter(|date| date.recurrence_pattern.is_some());
+    let series = Ids(series.map(|date| date.event_id.0).collect());
+    if series.0.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    if schema.duration != schema.dates {
+        let sql = elsewhere(schema.duration, "duration_secs");
+        let rows: Vec<Duration> =
+            each!(&mut *connection, c => diesel::sql_query(sql).bind::<SqlIds, _>(&series).load(c))?;
+        let rows: BTreeMap<_, _> = rows.into_iter().map(|row| (row.event_id.0, row.duration_secs)).collect();
+        dates.iter_mut().for_each(|date| date.duration_secs = rows.get(&date.event_id.0).copied());
+    }
+    exception_counts(connection, &series)
+}
+
+/// The schedules that `dates` with so many `exceptions` are about.
+fn schedules(
+    connection: &mut Connection,
+    dates: Vec<Dates>,
+    exceptions: &BTreeMap<Uuid, i64>,
+    lock: &str,
+) -> QueryResult<Vec<Schedule>> {
+    let is_overfull = |event: &Uuid| exceptions.get(event).is_some_and(|number| *number > MOST_EXCEPTIONS);
+    let with_exceptions = dates.iter().map(|row| row.event_id.0);
+    let with_exceptions = with_exceptions.filter(|event| exceptions.contains_key(event) && !is_overfull(event));
+    let mut exceptions = self::exceptions(connection, &Ids(with_exceptions.collect()), lock)?;
     let schedules = dates.into_iter().map(|row| {
         let event = row.event_id.0;
-        let occurs = match patterns.remove(&event) {
-            None => Occurs::OnceUntil(row.ends_at.0),
-            Some(_) if is_overfull(&event) => Occurs::TooManyExceptions,
-            Some(pattern) => Occurs::Again(Series {
+        let occurs = match (row.recurrence_pattern, row.ends_at, row.starts_at_tz, row.duration_secs) {
+            (None, Some(end), _, _) => Occurs::OnceUntil(end.0),
+            (None, None, _, _) => Occurs::Unclear("it has a start but no end"),
+            (Some(_), _, _, _) if is_overfull(&event) => Occurs::Unclear(TOO_MANY_EXCEPTIONS),
+            (Some(pattern), _, Some(starts_at_tz), Some(duration_secs)) => Occurs::Again(Series {
                 starts_at: row.starts_at.0,
-                starts_at_tz: row.starts_at_tz,
-                duration_secs: row.duration_secs,
+                starts_at_tz,
+                duration_secs,
                 pattern,
                 exceptions: exceptions.remove(&event).unwrap_or_default(),
             }),
+            (Some(_), _, None, _) => Occurs::Unclear("it is a series without a time zone"),
+            (Some(_), _, _, None) => Occurs::Unclear("it is a series without a duration"),
         };
         Schedule { event, occurs }
     });
     Ok(schedules.collect())
-}
-
-fn recurrences(connection: &mut Connection, events: &Ids, lock: &str) -> QueryResult<BTreeMap<Uuid, String>> {
-    let sql = format!(
-        "SELECT event_id, recurrence_pattern FROM event_recurrences WHERE event_id {} {lock}",
-        connection.is_among_ids(1)
-    );
-    let rows: Vec<Recurrence> = each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
-    Ok(rows.into_iter().map(|row| (row.event_id.0, row.recurrence_pattern)).collect())
 }
 
 /// How many exceptions each of `events` has; those without any are left out.

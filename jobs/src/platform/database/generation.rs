@@ -10,12 +10,14 @@ use super::super::problem::{Kind, Problem};
 use super::types::{SqlTexts, Texts};
 use super::{Connection, Database, DatabaseError};
 
-/// A generation of the platform's schema. Jobs do not go by it but by the tables and columns they need, since databases
-/// in between exist.
+/// A generation of the platform's schema, as told to people. Jobs do not go by it but by the tables and columns they
+/// need, since databases in between exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Generation {
-    /// An event's dates are in `event_dates`.
+    /// Dates in `event_dates`, recurrences in `event_recurrences`, no permissions in the database.
     New,
+    /// Something of either.
+    Between,
     /// An event's dates are columns of `events`.
     Old,
     /// Neither.
@@ -26,7 +28,8 @@ impl std::fmt::Display for Generation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Generation::New => "new, with dates in event_dates",
-            Generation::Old => "old, with dates in events; no job of this version works on it",
+            Generation::Between => "between old and new, with dates in event_dates",
+            Generation::Old => "old, with dates in events",
             Generation::Unknown => "unknown",
         })
     }
@@ -37,23 +40,35 @@ impl std::fmt::Display for Generation {
 /// # Errors
 /// When the catalogue cannot be read.
 pub fn generation(database: &mut Database) -> Result<Generation, DatabaseError> {
-    let tables = Texts(vec!["events".into(), "event_dates".into()]);
-    let found = database.read(|connection| columns(connection, &tables))?;
-    let has = |table: &str, column: &str| found.get(table).is_some_and(|columns| columns.contains(column));
+    let catalogue =
+        Catalogue::of(database, ["events", "event_dates", "event_recurrences", "event_shared_folders", "casbin_rule"])?;
+    let has = |table, column| catalogue.missing(table, &[column]).is_empty();
+    let is_new = [
+        has("event_recurrences", "recurrence_pattern"),
+        has("event_dates", "duration_secs"),
+        has("event_shared_folders", "provider_data"),
+        !catalogue.has("casbin_rule"),
+    ];
     Ok(match (has("event_dates", "starts_at"), has("events", "starts_at")) {
-        (true, _) => Generation::New,
+        (true, false) if is_new.iter().all(|new| *new) => Generation::New,
+        (true, _) => Generation::Between,
         (false, true) => Generation::Old,
         (false, false) => Generation::Unknown,
     })
 }
 
-/// A table that a job works on, with the columns it reads.
+/// A table and columns of it.
+pub type Columns = (&'static str, &'static [&'static str]);
+
+/// What a job needs of the platform's schema.
 #[derive(Debug, Clone, Copy)]
-pub struct Requirement {
-    /// The table.
-    pub table: &'static str,
-    /// The columns that must be there.
-    pub columns: &'static [&'static str],
+pub enum Requirement {
+    /// This table with these columns, and every privilege on it that a cleanup needs.
+    Table(&'static str, &'static [&'static str]),
+    /// The same, where the generation has such a table.
+    IfThere(&'static str, &'static [&'static str]),
+    /// One of these and not more: generations differ in where they keep something.
+    OneOf(&'static [Columns]),
 }
 
 #[derive(QueryableByName)]
@@ -85,16 +100,71 @@ const POSTGRES_PRIVILEGES: &str = "SELECT name AS relation, \
     has_table_privilege(name, 'SELECT') AND has_table_privilege(name, 'UPDATE') \
     AND has_table_privilege(name, 'DELETE') AS sufficient FROM unnest($1) AS given(name)";
 
-fn columns(connection: &mut Connection, tables: &Texts) -> QueryResult<BTreeMap<String, BTreeSet<String>>> {
-    let columns: Vec<Column> = match connection {
-        Connection::Postgres(c) => diesel::sql_query(POSTGRES_COLUMNS).bind::<SqlTexts, _>(tables).load(c)?,
-        Connection::Sqlite(c) => diesel::sql_query(SQLITE_COLUMNS).bind::<SqlTexts, _>(tables).load(c)?,
-    };
-    let mut found = BTreeMap::<_, BTreeSet<_>>::new();
-    for column in columns {
-        found.entry(column.relation).or_default().insert(column.name);
+/// Which tables and columns a database has, of those asked for.
+pub struct Catalogue {
+    location: String,
+    found: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Catalogue {
+    /// Reads what `database` has of `tables`.
+    ///
+    /// # Errors
+    /// When the catalogue cannot be read.
+    pub fn of(database: &mut Database, tables: impl IntoIterator<Item = &'static str>) -> Result<Self, DatabaseError> {
+        let tables: BTreeSet<_> = tables.into_iter().map(str::to_owned).collect();
+        let tables = Texts(tables.into_iter().collect());
+        let columns: Vec<Column> = database.read(|connection| match connection {
+            Connection::Postgres(c) => diesel::sql_query(POSTGRES_COLUMNS).bind::<SqlTexts, _>(&tables).load(c),
+            Connection::Sqlite(c) => diesel::sql_query(SQLITE_COLUMNS).bind::<SqlTexts, _>(&tables).load(c),
+        })?;
+        let mut found = BTreeMap::<_, BTreeSet<_>>::new();
+        for column in columns {
+            found.entry(column.relation).or_default().insert(column.name);
+        }
+        Ok(Self { location: database.location(), found })
     }
-    Ok(found)
+
+    /// Whether there is such a table.
+    pub fn has(&self, table: &str) -> bool {
+        self.found.contains_key(table)
+    }
+
+    /// The one of `choices` that is there.
+    ///
+    /// # Errors
+    /// A configuration problem if there is none, or more than one: it would be a guess which of them counts.
+    pub fn only(&self, choices: &[Columns]) -> Result<Columns, Problem> {
+        self.choose(choices).map_err(|what| self.refuse(&what))
+    }
+
+    fn choose(&self, choices: &[Columns]) -> Result<Columns, String> {
+        let there: Vec<_> =
+            choices.iter().copied().filter(|choice| self.missing(choice.0, choice.1).is_empty()).collect();
+        let list = |columns: &[Columns], or| {
+            let each: Vec<_> =
+                columns.iter().map(|(table, columns)| format!("{table}({})", columns.join(", "))).collect();
+            each.join(or)
+        };
+        match there[..] {
+            [one] => Ok(one),
+            [] => Err(format!("lacks {}", list(choices, " or "))),
+            _ => Err(format!("has {} at once", list(&there, " and "))),
+        }
+    }
+
+    /// What is not there of a table and its columns.
+    fn missing(&self, table: &str, columns: &[&str]) -> Vec<String> {
+        let Some(there) = self.found.get(table) else { return vec![format!("table {table}")] };
+        let lacking = columns.iter().filter(|column| !there.contains(**column));
+        lacking.map(|column| format!("column {table}.{column}")).collect()
+    }
+
+    fn refuse(&self, what: &str) -> Problem {
+        Problem::new(Kind::Configuration, format!("{} has no schema that upkeep knows; it {what}", self.location)).hint(
+            "check that [database] url names the platform's own database and that its schema is on the search path",
+        )
+    }
 }
 
 fn lacking_privileges(connection: &mut Connection, tables: &Texts) -> QueryResult<Vec<String>> {
@@ -108,30 +178,33 @@ fn lacking_privileges(connection: &mut Connection, tables: &Texts) -> QueryResul
 /// # Errors
 /// A configuration problem that names what is missing.
 pub fn check_generation(database: &mut Database, required: &[Requirement]) -> Result<(), DatabaseError> {
+    let tables = required.iter().flat_map(|one| match one {
+        Requirement::Table(table, _) | Requirement::IfThere(table, _) => vec![*table],
+        Requirement::OneOf(choices) => choices.iter().map(|(table, _)| *table).collect(),
+    });
+    let catalogue = Catalogue::of(database, tables)?;
     // Several parts of a job may require the same table.
-    let tables: BTreeSet<_> = required.iter().map(|one| one.table.to_owned()).collect();
-    let tables = Texts(tables.into_iter().collect());
-    let found = database.read(|connection| columns(connection, &tables))?;
-    let mut missing = Vec::new();
-    for Requirement { table, columns } in required {
-        match found.get(*table) {
-            None => missing.push(format!("table {table}")),
-            Some(there) => {
-                missing.extend(columns.iter().filter(|c| !there.contains(**c)).map(|c| format!("column {table}.{c}")));
+    let (mut missing, mut wrong, mut used) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for requirement in required {
+        match requirement {
+            Requirement::IfThere(table, _) if !catalogue.has(table) => {}
+            Requirement::Table(table, columns) | Requirement::IfThere(table, columns) => {
+                missing.extend(catalogue.missing(table, columns));
+                used.insert((*table).to_owned());
             }
+            Requirement::OneOf(choices) => wrong.extend(catalogue.choose(choices).err()),
         }
     }
-    let mut seen = BTreeSet::new();
-    missing.retain(|one| seen.insert(one.clone()));
     if !missing.is_empty() {
-        return Err(Problem::new(
-            Kind::Configuration,
-            format!("{} has no schema that upkeep knows; it lacks {}", database.location(), missing.join(", ")),
-        )
-        .hint("check that [database] url names the platform's own database and that its schema is on the search path")
-        .into());
+        let mut seen = BTreeSet::new();
+        missing.retain(|one| seen.insert(one.clone()));
+        wrong.insert(0, format!("lacks {}", missing.join(", ")));
     }
-    let lacking = database.read(|connection| lacking_privileges(connection, &tables))?;
+    if !wrong.is_empty() {
+        return Err(catalogue.refuse(&wrong.join("; it ")).into());
+    }
+    let used = Texts(used.into_iter().collect());
+    let lacking = database.read(|connection| lacking_privileges(connection, &used))?;
     if !lacking.is_empty() {
         let list = lacking.join(", ");
         return Err(Problem::new(

@@ -7,6 +7,7 @@ mod error;
 mod generation;
 mod migrations;
 mod postgres;
+mod rows;
 mod sqlite;
 mod tls;
 mod types;
@@ -20,8 +21,9 @@ use diesel::connection::SimpleConnection;
 
 pub use self::error::DatabaseError;
 use self::error::Trouble;
-pub use self::generation::{Generation, Requirement, check_generation, generation};
+pub use self::generation::{Catalogue, Columns, Generation, Requirement, check_generation, generation};
 pub use self::migrations::{MigrationState, migrate, migration_state, require_migrated};
+pub use self::rows::{Id, Number};
 pub use self::types::{Ids, Instant, Json, SqlIds, SqlInstant, SqlJson, SqlTexts, SqlUuid, Texts, Uid};
 pub use self::url::{DatabaseUrl, PostgresUrl};
 use super::problem::{Kind, Problem};
