@@ -11,6 +11,7 @@
 
 mod site;
 
+mod adhoc_event_cleanup;
 mod bad_input;
 mod command_line;
 mod crashes;
@@ -19,6 +20,8 @@ mod demo;
 mod event_cascade;
 mod event_cleanup;
 mod folders;
+mod invite_cleanup;
 mod properties;
 mod races;
+mod room_cleanup;
 mod storage_faults;

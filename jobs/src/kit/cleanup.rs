@@ -80,6 +80,8 @@ pub struct Removal {
 pub trait Cleanup {
     /// What an item is called: singular and plural.
     const ITEM: (&'static str, &'static str);
+    /// What is said when none is due, in place of how many were looked at.
+    const NONE_DUE: Option<&'static str> = None;
     /// Whether items may own stored objects. If so, nothing is deleted before the store was found to work.
     const OWNS_OBJECTS: bool = false;
 
@@ -95,8 +97,12 @@ pub trait Cleanup {
     /// The primary key of a row's item.
     fn key(row: &Self::Row) -> Uuid;
 
-    /// Tells whether an item is due. It may take its time: no transaction is open.
-    fn judge(&self, row: &Self::Row) -> Due;
+    /// Tells whether an item is due, as all are whose pages hold nothing else. It may take its time: no transaction is
+    /// open.
+    fn judge(&self, row: &Self::Row) -> Due {
+        let _: &Self::Row = row;
+        Due::Now
+    }
 
     /// Does what has to be done outside any transaction before `due` can be removed. It may happen again.
     ///
@@ -163,7 +169,7 @@ pub fn clean_up<C: Cleanup>(context: &Context, database: &mut Database, cleanup:
             run.close(worked)
         }
     };
-    summary::log(context, C::ITEM, ended.is_ok());
+    summary::log(context, C::ITEM, C::NONE_DUE, ended.is_ok());
     ended
 }
 

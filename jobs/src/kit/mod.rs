@@ -1,5 +1,6 @@
 //! What every job is made of.
 
+mod candidates;
 mod cleanup;
 mod context;
 mod crash;
@@ -13,6 +14,7 @@ mod parameters;
 mod report;
 mod summary;
 
+pub(crate) use candidates::{Candidates, Held};
 pub use cleanup::{Cleanup, Due, Preparation, Removal, Step, clean_up};
 pub use context::{Context, Resources, StorageSettings, Stores};
 pub use crash::crash_point;
