@@ -4,7 +4,8 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 
-use crate::reference::{OF_EVENTS, OF_ROOMS, Store, connect, due};
+use super::{OF_EVENTS, OF_ROOMS, due};
+use crate::store::{Store, connect};
 
 /// Events per transaction, and keys per request.
 const BATCH: usize = 1_000;

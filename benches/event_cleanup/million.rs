@@ -1,6 +1,7 @@
 //! upkeep alone, on more events than anybody should keep in memory.
 
-use crate::options::Options;
+use super::options::Options;
+use super::{CLEAN_UP, assert_nothing_left};
 use crate::platform::{Cluster, Fill, POLL};
 use crate::process;
 use crate::s3_process::S3Process;
@@ -12,13 +13,12 @@ pub(crate) fn print(cluster: &Cluster, options: &Options) {
     let database = cluster.filled(EVENTS, Fill::Nothing, options.indexes);
     cluster.forget_statements();
     let directory = tempfile::tempdir().unwrap();
-    let arguments = ["jobs", "execute", "event-cleanup", "--output", "json"];
-    let mut command = cluster.upkeep(&database, &store.uri, directory.path(), &arguments);
+    let mut command = cluster.upkeep(&database, &store.uri, directory.path(), &CLEAN_UP);
     let postgres_cpu = cluster.cpu_time(&database);
     let (usage, _) = process::run(&mut command, POLL);
     let postgres_cpu = cluster.cpu_time(&database) - postgres_cpu;
     let statements = cluster.statements(&database);
-    cluster.assert_nothing_left(&database);
+    assert_nothing_left(cluster, &database);
     println!("\n### upkeep, {EVENTS} events without assets\n");
     println!("| time s | peak MiB | statements | transactions | CPU s: program | PostgreSQL |");
     println!("|--:|--:|--:|--:|--:|--:|");

@@ -19,8 +19,6 @@ impl Options {
         while let Some(word) = words.next() {
             let mut value = || *words.next().unwrap_or_else(|| panic!("{word} needs a value"));
             match *word {
-                // Cargo adds it.
-                "--bench" => {}
                 "--events" => options.events = value().split(',').map(number).collect(),
                 "--repeat" => options.repeat = number(value()) as usize,
                 "--indexes" => options.indexes = true,

@@ -3,7 +3,8 @@
 
 use postgres::{Client, Statement};
 
-use crate::reference::{OF_EVENTS, OF_ROOMS, Store, connect, due};
+use super::{OF_EVENTS, OF_ROOMS, due};
+use crate::store::{Store, connect};
 
 pub(crate) fn run(database: &str, store: &str) {
     let (mut database, store) = (connect(database), Store::new(store));

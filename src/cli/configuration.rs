@@ -21,7 +21,9 @@ pub(super) fn run(session: &Session, command: &Command) -> anyhow::Result<()> {
                 Some(file) => format!("{} is valid", file.display()),
                 None => "No configuration file; the defaults and the environment are valid".into(),
             };
-            output::print(&format!("{source}\n"))
+            let inherited = config.inherited_file();
+            let inherited = inherited.map(|file| format!(", with what it inherits from {}", file.display()));
+            output::print(&format!("{source}{}\n", inherited.unwrap_or_default()))
         }
     }
 }

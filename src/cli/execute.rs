@@ -21,7 +21,7 @@ enum Output {
     Json,
 }
 
-#[derive(Args)]
+#[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The job
     #[arg(value_name = "JOB_TYPE", value_parser = job_type())]
@@ -47,12 +47,6 @@ pub(super) struct Arguments {
     /// Let this run pass a guard that would refuse it; N is the number that the refusal names
     #[arg(long, value_name = "N")]
     allow_affected: Option<u64>,
-}
-
-impl std::fmt::Debug for Arguments {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Arguments").field("job", &self.job.name()).finish_non_exhaustive()
-    }
 }
 
 pub(super) fn run(session: &Session, arguments: Arguments) -> ExitCode {

@@ -17,7 +17,7 @@ enum Output {
     Json,
 }
 
-#[derive(Args)]
+#[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Only runs of this job
     #[arg(long, value_parser = job_type())]
@@ -28,12 +28,6 @@ pub(super) struct Arguments {
     /// What to write to standard output
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
-}
-
-impl std::fmt::Debug for Arguments {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Arguments").field("limit", &self.limit).finish_non_exhaustive()
-    }
 }
 
 pub(super) fn run(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use upkeep_jobs::platform::Problem;
 
 use super::environment::{ConfigurationFile, one_line, shown};
-use super::keys::{self, Key};
+use super::keys::{self, INHERIT, Key};
 use super::secret_files::{read_small, unreadable};
 use super::sources::{Origin, Setting, invalid};
 use super::value::Form;
@@ -23,38 +24,78 @@ pub(super) enum Given {
     },
 }
 
+/// What the file says.
+#[derive(Default)]
+pub(super) struct Contents {
+    pub(super) given: BTreeMap<Key, Given>,
+    /// The platform's configuration file as it is named, and the line that does.
+    pub(super) inherit: Option<(PathBuf, usize)>,
+}
+
+/// The text of the TOML file at `path`, which messages call `name`.
+///
+/// # Errors
+/// Unreadable, no UTF-8.
+pub(super) fn read_text(path: &Path, name: &str) -> Result<String, Problem> {
+    let contents = read_small(path).map_err(|error| unreadable(format!("cannot read {name}"), error))?;
+    match std::str::from_utf8(&contents) {
+        Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned()),
+        Err(error) => {
+            let line = 1 + contents.iter().take(error.valid_up_to()).filter(|&&byte| byte == b'\n').count();
+            Err(invalid(name, format!("is not UTF-8 (line {line})")).hint("save it as UTF-8"))
+        }
+    }
+}
+
+/// A parsed TOML file. It holds secrets and therefore has no `Debug`.
+pub(super) struct Document<'t> {
+    text: &'t str,
+    pub(super) root: DeTable<'t>,
+}
+
+impl<'t> Document<'t> {
+    /// Parses a file that messages call `name`.
+    ///
+    /// # Errors
+    /// No TOML. Lines are named but never repeated, since they may hold a secret.
+    pub(super) fn parse(text: &'t str, name: &str) -> Result<Self, Problem> {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        // The parser goes on after an error; what comes later may only be its echo.
+        let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
+        if let Some(error) = errors.iter().min_by_key(|error| start(error)) {
+            let (line, column) = position(text, start(error));
+            let place = format!("line {line}, column {column}: {}", error.message());
+            let hint = "strings stand in quotes; one with quotes or backslashes in it is easiest in '…' or '''…'''";
+            return Err(invalid(name, format!("is no valid TOML: {place}")).hint(hint));
+        }
+        Ok(Self { text, root: document.into_inner() })
+    }
+
+    /// The line on which something of the document starts, counted from 1.
+    pub(super) fn line<T>(&self, of: &Spanned<T>) -> usize {
+        position(self.text, of.span().start).0
+    }
+}
+
 /// Reads and checks the whole file, also what something else overrides.
 ///
 /// # Errors
-/// Unreadable, no UTF-8, no TOML, unknown names, values of the wrong form. Lines of the file are named but never
-/// repeated, since they may hold a secret.
-pub(super) fn read(file: &ConfigurationFile) -> Result<BTreeMap<Key, Given>, Problem> {
+/// As for [`read_text`] and [`Document::parse`], and unknown names, values of the wrong form.
+pub(super) fn read(file: &ConfigurationFile) -> Result<Contents, Problem> {
     let path = &file.path;
-    let name = format!("{}{}", shown(path), file.named_by);
-    let contents =
-        read_small(path).map_err(|error| unreadable(format!("cannot read the configuration file {name}"), error))?;
-    let text = match std::str::from_utf8(&contents) {
-        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
-        Err(error) => {
-            let line = 1 + contents.iter().take(error.valid_up_to()).filter(|&&byte| byte == b'\n').count();
-            return Err(invalid(format!("the configuration file {name}"), format!("is not UTF-8 (line {line})"))
-                .hint("save it as UTF-8"));
-        }
-    };
-    let (document, errors) = DeTable::parse_recoverable(text);
-    // The parser goes on after an error; what comes later may only be its echo.
-    let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
-    if let Some(error) = errors.iter().min_by_key(|error| start(error)) {
-        let (line, column) = position(text, start(error));
-        let place = format!("line {line}, column {column}: {}", error.message());
-        let hint = "strings stand in quotes; one with quotes or backslashes in it is easiest in '…' or '''…'''";
-        return Err(invalid(format!("the configuration file {name}"), format!("is no valid TOML: {place}")).hint(hint));
-    }
-
-    let mut given = BTreeMap::new();
-    for (section, entries) in document.get_ref() {
+    let name = format!("the configuration file {}{}", shown(path), file.named_by);
+    let text = read_text(path, &name)?;
+    let document = Document::parse(&text, &name)?;
+    let Contents { mut given, mut inherit } = Contents::default();
+    for (section, entries) in &document.root {
         let section_name: &str = section.get_ref();
-        let (line, _) = position(text, section.span().start);
+        let line = document.line(section);
+        if section_name == INHERIT {
+            let place = || format!("{INHERIT} ({}, line {line})", shown(path));
+            let value = Form::Text.read_toml(entries.get_ref()).map_err(|fault| invalid(place(), fault))?;
+            inherit = Some((value.text().unwrap_or_default().into(), line));
+            continue;
+        }
         let Some(&section) = keys::sections().iter().find(|&&known| known == section_name) else {
             return Err(unknown_section(path, section_name, entries.get_ref(), line));
         };
@@ -63,7 +104,7 @@ pub(super) fn read(file: &ConfigurationFile) -> Result<BTreeMap<Key, Given>, Pro
             return Err(invalid(format!("{section} ({}, line {line})", shown(path)), fault));
         };
         for (entry, value) in entries {
-            let (line, _) = position(text, entry.span().start);
+            let line = document.line(entry);
             let (key, value) = read_key(path, section, entry.get_ref(), value.get_ref(), line)?;
             if given.insert(key, value).is_some() {
                 let fault = format!("and {} are both set; remove one of them", key.file_name());
@@ -71,7 +112,7 @@ pub(super) fn read(file: &ConfigurationFile) -> Result<BTreeMap<Key, Given>, Pro
             }
         }
     }
-    Ok(given)
+    Ok(Contents { given, inherit })
 }
 
 fn read_key(path: &Path, section: &str, name: &str, value: &DeValue<'_>, line: usize) -> Result<(Key, Given), Problem> {
@@ -90,6 +131,7 @@ fn read_key(path: &Path, section: &str, name: &str, value: &DeValue<'_>, line: u
         }
     }
     let hint = match keys::ALL.iter().find(|key| key.name == name) {
+        _ if name == INHERIT => "inherit belongs at the top of the file, above the first section".to_owned(),
         Some(elsewhere) => format!("{name} belongs in [{}]", elsewhere.section),
         None => keys::suggestion(name, &keys::names_in(section)),
     };
@@ -105,7 +147,7 @@ fn unknown_section(path: &Path, name: &str, value: &DeValue<'_>, line: usize) ->
     let homes: Vec<_> =
         keys::ALL.iter().filter(|key| key.name == name).map(|key| format!("[{}]", key.section)).collect();
     let hint = match homes.as_slice() {
-        [] => keys::suggestion(name, &sections),
+        [] => keys::suggestion(name, &[&[INHERIT.to_owned()], &*sections].concat()),
         homes => format!("put it below {}", homes.join(" or ")),
     };
     invalid(subject, "stands outside of every section").hint(hint)

@@ -35,6 +35,11 @@ keys! {
     STORAGE_ACCESS_KEY: "storage" "access_key" Secret, None;
     STORAGE_SECRET_KEY: "storage" "secret_key" Secret, None;
     STORAGE_FORCE_PATH_STYLE: "storage" "force_path_style" Switch, Some("true");
+    IDENTITY_API_BASE_URL: "identity" "api_base_url" Text, None;
+    IDENTITY_AUTHORITY: "identity" "authority" Text, None;
+    IDENTITY_CLIENT_ID: "identity" "client_id" Text, None;
+    IDENTITY_CLIENT_SECRET: "identity" "client_secret" Secret, None;
+    IDENTITY_EXTERNAL_ID_USER_ATTRIBUTE_NAME: "identity" "external_id_user_attribute_name" Text, None;
     SHARED_FOLDER_PROVIDER: "shared_folder" "provider" Text, None;
     SHARED_FOLDER_URL: "shared_folder" "url" Text, None;
     SHARED_FOLDER_USERNAME: "shared_folder" "username" Text, None;
@@ -44,6 +49,11 @@ keys! {
     SAFETY_MAX_AFFECTED_FLOOR: "safety" "max_affected_floor" Number, Some("100");
     SAFETY_ROOM_MINIMUM_AGE: "safety" "room_minimum_age" Span, Some("0s");
 }
+
+/// The one key above all sections: the platform's own configuration file, from which to take what is not set.
+pub(super) const INHERIT: &str = "inherit";
+/// The environment variable that overrides it.
+pub(super) const INHERIT_VARIABLE: &str = "UPKEEP_INHERIT";
 
 /// What every overriding environment variable starts with.
 const PREFIX: &str = "UPKEEP_";
@@ -95,6 +105,7 @@ pub(super) fn names_in(section: &str) -> Vec<String> {
 /// All environment variables that override a key.
 pub(super) fn variables() -> Vec<String> {
     let plain = ALL.iter().map(|key| key.variable());
+    let plain = std::iter::once(INHERIT_VARIABLE.to_owned()).chain(plain);
     plain.chain(ALL.iter().filter(|key| key.is_secret()).map(|key| key.file_variable())).collect()
 }
 

@@ -6,7 +6,9 @@
 //! 2. for a secret, the file named by `UPKEEP_<SECTION>__<KEY>_FILE`,
 //! 3. for a secret, the systemd credential `<section>.<key>` in `$CREDENTIALS_DIRECTORY`,
 //! 4. the configuration file: `<key>`, or for a secret `<key>_file`, but not both,
-//! 5. the default.
+//! 5. the environment variable `OPENTALK_CTRL_<SECTION>__<KEY>` of the platform's controller and then its own
+//!    configuration file, if `inherit` (or `UPKEEP_INHERIT`) names that,
+//! 6. the default.
 //!
 //! What is not known is an error wherever it stands: a setting that silently does nothing could mean the wrong
 //! database. Paths in the configuration file are relative to that file, all others to the working directory.
@@ -16,6 +18,8 @@
 mod database;
 mod environment;
 mod file;
+mod identity;
+mod inherited;
 mod keys;
 mod safety;
 mod secret_files;
@@ -32,6 +36,7 @@ use std::path::{Path, PathBuf};
 use upkeep_jobs::kit::{Guard, Resources, StorageSettings};
 use upkeep_jobs::platform::Problem;
 use upkeep_jobs::platform::database::DatabaseUrl;
+use upkeep_jobs::platform::identity::IdentitySettings;
 use upkeep_jobs::platform::shared_folders::NextcloudSettings;
 
 pub(crate) use environment::Environment;
@@ -44,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) database: DatabaseUrl,
     /// The platform's object storage.
     pub(crate) storage: StorageSettings,
+    /// The identity provider, if jobs may ask it.
+    pub(crate) identity: Option<IdentitySettings>,
     /// The shared-folder provider, if the platform has one.
     pub(crate) shared_folder: Option<NextcloudSettings>,
     /// The guards.
@@ -66,6 +73,7 @@ impl Config {
         Ok(Self {
             storage: storage::storage(&mut settings, environment, &database)?,
             database,
+            identity: identity::identity(&settings)?,
             shared_folder: shared_folder::shared_folder(&settings)?,
             safety: safety::safety(&settings)?,
             file: file.map(|file| file.path),
@@ -78,6 +86,11 @@ impl Config {
         self.file.as_deref()
     }
 
+    /// The platform's own configuration file, if values are taken from it; absolute.
+    pub(crate) fn inherited_file(&self) -> Option<&Path> {
+        self.settings.inherit().map(|inherit| &*inherit.path)
+    }
+
     /// What a run gets of it: the guards, with what this one run is allowed, and what jobs work on.
     pub(crate) fn for_run(self, allow_affected: Option<u64>) -> (Guard, Resources) {
         let Safety { deletion, max_affected_percent, max_affected_floor, room_minimum_age } = self.safety;
@@ -85,7 +98,7 @@ impl Config {
         let resources = Resources {
             database: self.database,
             storage: self.storage,
-            identity: None,
+            identity: self.identity,
             shared_folders: self.shared_folder,
         };
         (guard, resources)

@@ -2,6 +2,7 @@
 
 use super::Config;
 use super::environment::{one_line, shown};
+use super::inherited::Inherit;
 use super::keys::{self, Key};
 use super::sources::{Origin, Setting};
 use super::value::Value;
@@ -19,6 +20,9 @@ impl Config {
             Some(path) => format!("# configuration file: {}\n", shown(path)),
             None => "# configuration file: none\n".to_owned(),
         };
+        if let Some(Inherit { path, named_in }) = self.settings.inherit() {
+            text.push_str(&format!("inherit = {}  # named by {}\n", quoted(&shown(path)), named_in));
+        }
         let set = keys::ALL.iter().filter_map(|&key| Some((key, self.settings.get(key)?)));
         let lines: Vec<_> =
             set.map(|(key, setting)| (key, self.assignment(key, setting), comment(key, setting))).collect();
@@ -29,16 +33,9 @@ impl Config {
             let unset = if own.peek().is_none() { "  # not configured" } else { "" };
             text.push_str(&format!("\n[{section}]{unset}\n"));
             for (_, assignment, comment) in own {
-                let line = format!(
-                    "{assignment:column$}  # {comment}
-"
-                );
+                let line = format!("{assignment:column$}  # {comment}\n");
                 if assignment.chars().count() > column && line.chars().count() > WIDEST_LINE {
-                    text.push_str(&format!(
-                        "# {comment}
-{assignment}
-"
-                    ));
+                    text.push_str(&format!("# {comment}\n{assignment}\n"));
                 } else {
                     text.push_str(&line);
                 }
@@ -69,6 +66,7 @@ fn comment(key: Key, setting: &Setting) -> String {
         Origin::Environment => format!("environment {}", key.variable()),
         Origin::Credential => format!("credential {key}"),
         Origin::SecretFile { path, named_in } => format!("file {} ({})", shown(path), one_line(named_in)),
+        Origin::Inherited { source, .. } => format!("inherited from {source}"),
     };
     match setting.unused {
         Some(why) => format!("{origin}; {why}"),

@@ -1,5 +1,6 @@
 //! Where values come from and which of them wins: the environment, then systemd's credentials, then the file, then
-//! the defaults. Within the environment a variable wins over its `…_FILE`; in the file one of both is one too many.
+//! what is inherited from the platform's own configuration, then the defaults. Within the environment a variable wins
+//! over its `…_FILE`; in the file one of both is one too many.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use upkeep_jobs::platform::{InvalidSetting, Kind, Problem};
 
 use super::environment::{ConfigurationFile, Environment, one_line, shown};
 use super::file;
+use super::inherited::{self, Controller, Inherit};
 use super::keys::{self, Key};
 use super::secret_files::{Credentials, secret_file};
 use super::value::Value;
@@ -29,6 +31,13 @@ pub(super) enum Origin {
         path: PathBuf,
         named_in: String,
     },
+    /// The platform's own configuration.
+    Inherited {
+        /// Key, file and line, or the environment variable, in words.
+        source: String,
+        /// Where relative paths start.
+        base: PathBuf,
+    },
 }
 
 impl Origin {
@@ -40,6 +49,7 @@ impl Origin {
             Origin::Environment => format!("the environment variable {}", key.variable()),
             Origin::Credential => format!("the systemd credential {key}"),
             Origin::SecretFile { path, named_in } => format!("{key}, read from {} ({named_in}),", shown(path)),
+            Origin::Inherited { source, .. } => format!("{key}, inherited from {source},"),
         }
     }
 
@@ -47,6 +57,7 @@ impl Origin {
     pub(super) fn base(&self) -> &Path {
         match self {
             Origin::File { path, .. } => path.parent().unwrap_or(path),
+            Origin::Inherited { base, .. } => base,
             _ => Path::new(""),
         }
     }
@@ -74,7 +85,10 @@ impl Setting {
 
 /// All values, each from the place that wins.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Settings(BTreeMap<Key, Setting>);
+pub(super) struct Settings {
+    values: BTreeMap<Key, Setting>,
+    inherit: Option<Inherit>,
+}
 
 impl Settings {
     /// Reads every source.
@@ -84,8 +98,9 @@ impl Settings {
     pub(super) fn gather(file: Option<&ConfigurationFile>, environment: &Environment) -> Result<Self, Problem> {
         refuse_unknown_variables(environment)?;
         let credentials = Credentials::find(environment)?;
-        let mut in_file = file.map(file::read).transpose()?.unwrap_or_default();
-        let mut settings = Self::default();
+        let file::Contents { given: mut in_file, inherit } = file.map(file::read).transpose()?.unwrap_or_default();
+        let inherit = Inherit::find(file, inherit, environment)?;
+        let mut settings = Self { values: BTreeMap::new(), inherit };
         for &key in keys::ALL {
             let mut setting = from_environment(key, environment)?;
             if setting.is_none() {
@@ -103,17 +118,31 @@ impl Settings {
                     None => None,
                 };
             }
-            if setting.is_none() {
-                let default = key.default.map(|text| Setting::from_text(key, text, Origin::Default));
-                setting = default.transpose()?;
+            settings.values.extend(setting.map(|setting| (key, setting)));
+        }
+        if let Some(inherit) = settings.inherit.clone() {
+            let text = file::read_text(&inherit.path, &inherit.name())?;
+            Controller::parse(&inherit, &text, environment)?.complete(&mut settings)?;
+        }
+        for &key in keys::ALL {
+            if let (None, Some(default)) = (settings.get(key), key.default) {
+                settings.insert(key, Setting::from_text(key, default, Origin::Default)?);
             }
-            settings.0.extend(setting.map(|setting| (key, setting)));
         }
         Ok(settings)
     }
 
     pub(super) fn get(&self, key: Key) -> Option<&Setting> {
-        self.0.get(&key)
+        self.values.get(&key)
+    }
+
+    pub(super) fn insert(&mut self, key: Key, setting: Setting) {
+        self.values.insert(key, setting);
+    }
+
+    /// The platform's own configuration file, if values are taken from it.
+    pub(super) fn inherit(&self) -> Option<&Inherit> {
+        self.inherit.as_ref()
     }
 
     /// Whether somebody set `key`.
@@ -123,15 +152,22 @@ impl Settings {
 
     /// Sets a default that had to be worked out.
     pub(super) fn set_default(&mut self, key: Key, value: Value) {
-        self.0.insert(key, Setting::new(value, Origin::Default));
+        self.insert(key, Setting::new(value, Origin::Default));
+    }
+
+    /// Replaces a value by what it comes to.
+    pub(super) fn resolve(&mut self, key: Key, value: Value) {
+        if let Some(setting) = self.values.get_mut(&key) {
+            setting.value = value;
+        }
     }
 
     /// Takes keys out of effect.
     pub(super) fn retire(&mut self, keys: &[Key], why: &'static str) {
         for &key in keys {
             if !self.is_given(key) {
-                self.0.remove(&key);
-            } else if let Some(setting) = self.0.get_mut(&key) {
+                self.values.remove(&key);
+            } else if let Some(setting) = self.values.get_mut(&key) {
                 setting.unused = Some(why);
             }
         }
@@ -139,7 +175,7 @@ impl Settings {
 
     /// The text or secret of `key`. Like all of these an error that says how to set it, if it is not set.
     pub(super) fn text(&self, key: Key) -> Result<&str, Problem> {
-        self.get(key).and_then(|setting| setting.value.text()).ok_or_else(|| missing(key))
+        self.get(key).and_then(|setting| setting.value.text()).ok_or_else(|| self.missing(key))
     }
 
     pub(super) fn secret(&self, key: Key) -> Result<SecretString, Problem> {
@@ -149,22 +185,34 @@ impl Settings {
     pub(super) fn switch(&self, key: Key) -> Result<bool, Problem> {
         match self.get(key).map(|setting| &setting.value) {
             Some(Value::Switch(on)) => Ok(*on),
-            _ => Err(missing(key)),
+            _ => Err(self.missing(key)),
         }
     }
 
     pub(super) fn number(&self, key: Key) -> Result<u64, Problem> {
         match self.get(key).map(|setting| &setting.value) {
             Some(Value::Number(number)) => Ok(*number),
-            _ => Err(missing(key)),
+            _ => Err(self.missing(key)),
         }
     }
 
     pub(super) fn span(&self, key: Key) -> Result<Duration, Problem> {
         match self.get(key).map(|setting| &setting.value) {
             Some(Value::Span(span, _)) => Ok(*span),
-            _ => Err(missing(key)),
+            _ => Err(self.missing(key)),
         }
+    }
+
+    fn missing(&self, key: Key) -> Problem {
+        let mut ways =
+            format!("set {} in [{}] of the configuration file, or {}", key.name, key.section, key.variable());
+        if key.is_secret() {
+            ways = format!("{ways}, or name a file that holds it with {} or {}", key.file_name(), key.file_variable());
+        }
+        if let (Some(Inherit { path, .. }), Some(name)) = (&self.inherit, inherited::names(key).first()) {
+            ways = format!("{ways}; or {name} in {}", shown(path));
+        }
+        invalid(key, "is missing").hint(ways)
     }
 
     /// A problem with the value of `key`; `fault` follows its name and never repeats a secret.
@@ -176,7 +224,11 @@ impl Settings {
     /// A setting that its user found to be unusable, with the place where it was set.
     pub(super) fn unusable(&self, setting: InvalidSetting) -> Problem {
         match keys::ALL.iter().find(|key| key.to_string() == setting.key) {
-            Some(&key) => self.invalid(key, setting.fault).hint(setting.hint),
+            Some(&key) => {
+                let inherited = matches!(self.get(key).map(|setting| &setting.origin), Some(Origin::Inherited { .. }));
+                let own = if inherited { "; or set it in upkeep's own configuration, which wins" } else { "" };
+                self.invalid(key, setting.fault).hint(format!("{}{own}", setting.hint))
+            }
             None => setting.into(),
         }
     }
@@ -185,14 +237,6 @@ impl Settings {
 /// "`subject` `fault`", as a problem of the configuration.
 pub(super) fn invalid(subject: impl std::fmt::Display, fault: impl std::fmt::Display) -> Problem {
     Problem::new(Kind::Configuration, format!("{subject} {fault}"))
-}
-
-fn missing(key: Key) -> Problem {
-    let mut ways = format!("set {} in [{}] of the configuration file, or {}", key.name, key.section, key.variable());
-    if key.is_secret() {
-        ways = format!("{ways}, or name a file that holds it with {} or {}", key.file_name(), key.file_variable());
-    }
-    invalid(key, "is missing").hint(ways)
 }
 
 fn refuse_unknown_variables(environment: &Environment) -> Result<(), Problem> {

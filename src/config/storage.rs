@@ -12,7 +12,7 @@ use super::keys::{
     DATABASE_URL, Key, STORAGE_ACCESS_KEY, STORAGE_BUCKET, STORAGE_FORCE_PATH_STYLE, STORAGE_KIND, STORAGE_PATH,
     STORAGE_REGION, STORAGE_SECRET_KEY, STORAGE_URI,
 };
-use super::sources::Settings;
+use super::sources::{Origin, Settings};
 use super::value::Value;
 
 const OF_S3: &[Key] =
@@ -36,6 +36,12 @@ pub(super) fn storage(
                 r#"say in [storage] where the platform keeps its objects: kind = "s3" or "directory", and what it needs"#,
             ));
         }
+    }
+    let inherits_kind = settings.get(STORAGE_KIND).is_some_and(|kind| matches!(kind.origin, Origin::Inherited { .. }));
+    if inherits_kind && settings.is_given(STORAGE_PATH) {
+        return Err(settings
+            .invalid(STORAGE_PATH, "is set, but the storage is inherited, and that is S3")
+            .hint(r#"add kind = "directory" to [storage], or remove the path"#));
     }
     match settings.text(STORAGE_KIND)? {
         "s3" => {
@@ -73,8 +79,10 @@ fn directory(settings: &mut Settings, environment: &Environment) -> Result<PathB
             path.map_err(|fault| settings.invalid(STORAGE_PATH, fault))?
         }
     };
-    if !settings.is_given(STORAGE_PATH) {
-        settings.set_default(STORAGE_PATH, Value::Text(shown(&path)));
+    let effective = Value::Text(shown(&path));
+    match settings.is_given(STORAGE_PATH) {
+        true => settings.resolve(STORAGE_PATH, effective),
+        false => settings.set_default(STORAGE_PATH, effective),
     }
     Ok(path)
 }

@@ -31,9 +31,6 @@ pub(crate) enum Outcome {
     Interrupted,
 }
 
-/// The exit code of a run that finished although some items failed.
-const SOME_FAILED: u8 = 3;
-
 /// An error in parts.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ErrorParts {
@@ -105,7 +102,7 @@ impl Document {
     pub(super) fn conclude(&mut self, result: Result<&Ran, &anyhow::Error>) {
         let (outcome, exit_code) = match result {
             Ok(Ran::Elsewhere) => (Outcome::Skipped, 0),
-            Ok(Ran::Here) if self.report.counts.failed > 0 => (Outcome::Incomplete, SOME_FAILED),
+            Ok(Ran::Here) if self.report.counts.failed > 0 => (Outcome::Incomplete, Kind::SOME_FAILED),
             Ok(Ran::Here) => (Outcome::Succeeded, 0),
             Err(error) => {
                 let kind = kind_of(error);

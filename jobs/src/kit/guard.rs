@@ -84,6 +84,21 @@ impl Guard {
              pass with --allow-affected {looked_for}"
         )))
     }
+
+    /// Lets a job delete `affected` rows, which no retention period keeps, or refuses. `what` names the rows, in the plural.
+    ///
+    /// # Errors
+    /// Unless at least that many were allowed for this run.
+    pub fn permit_no_retention(&self, affected: u64, what: &str) -> Result<(), Problem> {
+        if self.allow_affected.is_some_and(|allowed| affected <= allowed) {
+            return Ok(());
+        }
+        let what = format!("without a retention period {affected} {what} would be deleted; nothing was changed");
+        Err(Problem::new(Kind::Refused, what).hint(format!(
+            "choose a period of at least one day; if 0 days are right, let this one run pass with --allow-affected \
+             {affected}"
+        )))
+    }
 }
 
 #[cfg(test)]
@@ -122,6 +137,17 @@ mod tests {
         assert!(refusal.advice().unwrap().contains("--allow-affected 20"));
         assert!(Guard { allow_affected: Some(20), ..guard() }.permit_store_without(20, "bucket b").is_ok());
         assert!(Guard { allow_affected: Some(19), ..guard() }.permit_store_without(20, "bucket b").is_err());
+    }
+
+    #[test]
+    fn no_retention_needs_a_word_whatever_the_number() {
+        for affected in [0, 1, 500] {
+            let refusal = guard().permit_no_retention(affected, "users").unwrap_err();
+            assert_eq!(refusal.kind().exit_code(), 4);
+            assert!(refusal.advice().unwrap().contains(&format!("--allow-affected {affected}")));
+            assert!(Guard { allow_affected: Some(affected), ..guard() }.permit_no_retention(affected, "users").is_ok());
+        }
+        assert!(Guard { allow_affected: Some(499), ..guard() }.permit_no_retention(500, "users").is_err());
     }
 
     #[test]

@@ -71,6 +71,12 @@ pub trait AnyJob: Sync {
     fn execute(&self, context: &Context, parameters: Value) -> anyhow::Result<Report>;
 }
 
+impl std::fmt::Debug for dyn AnyJob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl<J: Job> AnyJob for J {
     fn name(&self) -> &'static str {
         J::NAME

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,9 +19,9 @@ use super::event_removal::{self, EventRemoval};
 use super::schedule::{self, End, Schedule};
 use super::schema::{self, Schema};
 use super::{permissions, room_removal};
-use crate::kit::{Cleanup, Context, Due, Job, Preparation, Removal, Report, Step, Stores, clean_up};
+use crate::kit::{Cleanup, Context, Due, Job, Preparation, Removal, Report, Step, Stores, clean_up, days_before};
+use crate::platform::Problem;
 use crate::platform::database::{Connection, Database, Ids, Requirement};
-use crate::platform::{Kind, Problem};
 
 /// Deletes events that are over for longer than the retention period.
 pub struct EventCleanup;
@@ -46,16 +46,7 @@ impl Default for Parameters {
 
 impl Parameters {
     fn cutoff(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
-        let days = self.days_since_last_occurrence;
-        i64::try_from(days)
-            .ok()
-            .and_then(TimeDelta::try_days)
-            .and_then(|retention| now.checked_sub_signed(retention))
-            .ok_or_else(|| {
-                let what =
-                    format!("parameter days_since_last_occurrence: {days} days ago is before the calendar begins");
-                Problem::new(Kind::Usage, what).hint("choose a number of days that lies in the past of this platform")
-            })
+        days_before(now, self.days_since_last_occurrence, "days_since_last_occurrence")
     }
 }
 

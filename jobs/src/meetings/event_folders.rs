@@ -53,40 +53,41 @@ pub(super) fn remove(
     let owners: BTreeSet<_> = rows.iter().map(|row| row.event_id.0).collect();
     let mut seen_to = SeenTo::new();
     let mut pending_folders = Vec::new();
-    let mut failed = 0_usize;
+    let mut failed = BTreeMap::new();
+    let mut skipped = 0;
     for rows in rows.chunks(AT_ONCE) {
         context.checkpoint()?;
         let events = Ids(rows.iter().map(|row| row.event_id.0).collect());
         let still_due = database.read(|connection| still_due(connection, &events))?;
         let rows: Vec<_> = rows.iter().filter(|row| still_due.contains(&row.event_id.0)).collect();
         let folders: Vec<_> = rows.iter().map(|row| row.folder()).collect();
-        context.report().counts.skipped += (events.0.len() - rows.len()) as u64;
+        skipped += (events.0.len() - rows.len()) as u64;
         let results = stores.folders.remove_many(&folders, context.stop())?;
         for ((row, folder), result) in rows.iter().zip(folders).zip(results) {
             let event = row.event_id.0;
             match result {
                 Ok(()) => {}
                 Err(reason) if failure_keeps_event => {
-                    context.report().fail(event, format!("kept, since its shared folder cannot be removed: {reason}"));
-                    failed += 1;
+                    failed.insert(event, format!("kept, since its shared folder cannot be removed: {reason}"));
                     continue;
                 }
                 Err(reason) => pending_folders.push(PendingFolder { event, folder: folder.clone(), reason }),
             }
             seen_to.insert(event, folder);
         }
-        if failed > 0 {
+        if !failed.is_empty() {
             break;
         }
     }
-    let end = (failed > 0).then(|| {
-        Problem::new(Kind::Failed, format!("{failed} shared folders could not be removed; their events are kept")).hint(
+    let end = (!failed.is_empty()).then(|| {
+        let number = failed.len();
+        Problem::new(Kind::Failed, format!("{number} shared folders could not be removed; their events are kept")).hint(
             "see to the shared-folder provider and run the job again, \
              or let such events go with \"fail_on_shared_folder_deletion_error\": false",
         )
     });
     let not_ready = owners.into_iter().filter(|event| !seen_to.contains_key(event)).collect();
-    Ok((Preparation { not_ready, pending_folders, end }, seen_to))
+    Ok((Preparation { not_ready, failed, skipped, pending_folders, end }, seen_to))
 }
 
 /// Those of `events` that have a folder which was not seen to: it came into being, or in place of another, after

@@ -96,7 +96,7 @@ impl EventRemoval {
         let shared_folders = rows.get("event_shared_folders").copied().unwrap_or(0);
         let of_rooms = room_removal::remove_with(connection, &self.schema, &rooms, &[(Of::Events, &events)], step)?;
         rows.extend(of_rooms.rows);
-        Ok(Removal { ids: events.0, locked, rows, objects: of_rooms.objects, shared_folders })
+        Ok(Removal { ids: events.0, locked, rows, objects: of_rooms.objects, shared_folders, ..Removal::default() })
     }
 
     /// The rooms of `events` that no other event uses. Their rows are locked, so that none can slip in: an event that

@@ -4,22 +4,17 @@
 use crate::platform::database::{Catalogue, Columns, Database, Requirement};
 
 /// When an event takes place.
-const DATES: [Columns; 2] = [
-    ("event_dates", &["event_id", "starts_at", "starts_at_tz", "ends_at"]),
-    ("events", &["id", "starts_at", "starts_at_tz", "ends_at"]),
-];
+const DATES: [Columns; 2] =
+    [("event_dates", &["starts_at", "starts_at_tz", "ends_at"]), ("events", &["starts_at", "starts_at_tz", "ends_at"])];
 /// That it takes place again.
 const RECURRENCE: [Columns; 3] = [
-    ("event_recurrences", &["event_id", "recurrence_pattern"]),
-    ("event_dates", &["event_id", "recurrence_pattern"]),
-    ("events", &["id", "recurrence_pattern"]),
+    ("event_recurrences", &["recurrence_pattern"]),
+    ("event_dates", &["recurrence_pattern"]),
+    ("events", &["recurrence_pattern"]),
 ];
 /// How long each occurrence of a series is.
-const DURATION: [Columns; 3] = [
-    ("event_dates", &["event_id", "duration_secs"]),
-    ("event_recurrences", &["event_id", "duration_secs"]),
-    ("events", &["id", "duration_secs"]),
-];
+const DURATION: [Columns; 3] =
+    [("event_dates", &["duration_secs"]), ("event_recurrences", &["duration_secs"]), ("events", &["duration_secs"])];
 /// How the provider knows a shared folder.
 const SHARES: [Columns; 2] = [PROVIDER_DATA, ("event_shared_folders", &["write_share_id", "read_share_id"])];
 const PROVIDER_DATA: Columns = ("event_shared_folders", &["provider_data"]);
@@ -43,8 +38,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    fn of((table, columns): Columns) -> Self {
-        Self { table, key: columns[0] }
+    fn of((table, _): Columns) -> Self {
+        Self { table, key: if table == "events" { "id" } else { "event_id" } }
     }
 }
 

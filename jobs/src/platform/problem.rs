@@ -24,6 +24,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The process exit code of a run that finished although some items failed, which is no single problem's.
+    pub const SOME_FAILED: u8 = 3;
+
     /// The process exit code for this kind (`--help` lists them all).
     pub fn exit_code(self) -> u8 {
         match self {

@@ -23,12 +23,13 @@ fn the_example_names_every_key_in_its_section_and_no_other() {
         } else if let Some((name, _)) = line.strip_prefix('#').unwrap_or(line).split_once(" = ")
             && !line.starts_with("# ")
         {
-            named.push(format!("{section}.{name}"));
+            named.push(format!("{section}.{name}").trim_start_matches('.').to_owned());
         }
     }
     let mut known: Vec<_> = keys::sections()
         .into_iter()
         .flat_map(|section| keys::names_in(section).into_iter().map(move |name| format!("{section}.{name}")))
+        .chain([keys::INHERIT.to_owned()])
         .collect();
     named.sort();
     known.sort();

@@ -19,6 +19,8 @@ fn defaults_alone() {
     kind = "directory"                        # default
     path = "/var/lib/upkeep/objects"          # default
 
+    [identity]  # not configured
+
     [shared_folder]  # not configured
 
     [safety]
@@ -71,6 +73,8 @@ fn every_origin() {
     access_key = "***"                  # ~~/here/upkeep.toml
     secret_key = "***"                  # file ~~/here/../s3-secret (named in ~~/here/upkeep.toml)
     force_path_style = true             # default
+
+    [identity]  # not configured
 
     [shared_folder]
     provider = "nextcloud"              # ~~/here/upkeep.toml

@@ -60,7 +60,16 @@ fn a_source_that_loses_is_not_even_read() {
 #[test]
 fn every_secret_and_nothing_else_has_a_file_and_a_credential() {
     let secrets: Vec<_> = keys::ALL.iter().filter(|key| key.is_secret()).map(|key| key.to_string()).collect();
-    assert_eq!(secrets, ["database.url", "storage.access_key", "storage.secret_key", "shared_folder.password"]);
+    assert_eq!(
+        secrets,
+        [
+            "database.url",
+            "storage.access_key",
+            "storage.secret_key",
+            "identity.client_secret",
+            "shared_folder.password",
+        ]
+    );
     for key in keys::ALL {
         let machine = Machine::new();
         machine.write(&format!("credentials/{key}"), "sqlite:/from/credential.db");
@@ -71,8 +80,8 @@ fn every_secret_and_nothing_else_has_a_file_and_a_credential() {
         for result in [with_credential, with_file] {
             match result {
                 Ok(config) => assert!(config.show().contains("  # credential") || config.show().contains("  # file")),
-                Err(problem) if key.section == "shared_folder" && key.is_secret() => {
-                    assert_eq!(problem.to_string(), "shared_folder.provider is missing");
+                Err(problem) if ["identity", "shared_folder"].contains(&key.section) && key.is_secret() => {
+                    assert!(problem.to_string().ends_with(" is missing"), "{problem}");
                 }
                 Err(problem) => {
                     assert!(!key.is_secret() && machine.told(problem).contains(" is not known"), "{key}");
@@ -189,7 +198,7 @@ fn credentials_of_others_are_ignored_but_not_misspelt_ones_of_ours() {
         machine.refusal("", &variables),
         "the systemd credential database.uri is not known\n\
          hint: did you mean database.url? (known are database.url, storage.access_key, storage.secret_key, \
-         shared_folder.password)"
+         identity.client_secret, shared_folder.password)"
     );
     assert!(machine.load("", &[("CREDENTIALS_DIRECTORY", "")]).is_ok());
     machine.write("file", "");
@@ -215,7 +224,7 @@ fn unknown_variables_name_the_nearest_known_one() {
     let told = refusal_of_variable("UPKEEP_STORAGE__SECRET_KYE", "hunter2");
     assert!(told.starts_with(
         "the environment variable UPKEEP_STORAGE__SECRET_KYE is not known\n\
-         hint: did you mean UPKEEP_STORAGE__SECRET_KEY? (known are UPKEEP_DATABASE__URL, "
+         hint: did you mean UPKEEP_STORAGE__SECRET_KEY? (known are UPKEEP_INHERIT, UPKEEP_DATABASE__URL, "
     ));
     for (wrong, right) in [
         ("UPKEEP_STORAGE_SECRET_KEY", "UPKEEP_STORAGE__SECRET_KEY"),

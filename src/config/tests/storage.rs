@@ -102,6 +102,7 @@ fn a_directory_is_absolute_afterwards() {
         [("", "home/.local/state/upkeep/objects"), ("path = 'a/b'", "here/a/b"), ("path = './a'", "here/./a")]
     {
         let config = machine.load(format!("[storage]\n{text}"), &[]).unwrap();
+        assert!(config.show().contains(&format!("path = {:?}", machine.path(path))), "{}", config.show());
         let (StorageSettings::Directory(loaded) | StorageSettings::Embedded(loaded)) = config.storage else {
             panic!("not a directory")
         };

@@ -88,7 +88,8 @@ fn jobs_are_listed_and_described() {
       enough ago, whoever created them. With each event go its dates, recurrence,
       exceptions, invitations, favourites, training parameters and shared folder,
       and its room with module resources, SIP configuration, streaming targets,
-      guest invites and assets, the stored objects included.
+      guest invites and assets, the stored objects included; in the old generation
+      also the permissions on all of these.
 
     Keeps
       Events without dates; series without an end; series whose rule or time zone

@@ -192,6 +192,10 @@ pub fn check_generation(database: &mut Database, required: &[Requirement]) -> Re
                 missing.extend(catalogue.missing(table, columns));
                 used.insert((*table).to_owned());
             }
+            // Where not even the tables are, it is no use to say what should be in them.
+            Requirement::OneOf(choices) if !choices.iter().any(|(table, _)| catalogue.has(table)) => {
+                missing.push(format!("table {}", choices[0].0));
+            }
             Requirement::OneOf(choices) => wrong.extend(catalogue.choose(choices).err()),
         }
     }

@@ -70,6 +70,12 @@ impl S3Process {
         fs::read_dir(&self.assets).unwrap().count()
     }
 
+    /// Removes all objects.
+    pub(crate) fn empty(&self) {
+        fs::remove_dir_all(&self.assets).unwrap();
+        fs::create_dir(&self.assets).unwrap();
+    }
+
     fn line(&mut self) -> String {
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();

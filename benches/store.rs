@@ -1,4 +1,4 @@
-//! What the two reference programs share: which events are due, the tables in upkeep's order, the store's client.
+//! What the reference programs share: plain clients of the database and of the store.
 
 use aws_sdk_s3::config::{
     BehaviorVersion, Config, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
@@ -8,37 +8,6 @@ use tokio::runtime::{Builder, Runtime};
 use upkeep_test_servers::s3::{ACCESS_KEY, SECRET_KEY};
 
 use crate::s3_process::BUCKET;
-
-/// Tables and the columns that refer to the event, children first; then the same for its room.
-pub(crate) const OF_EVENTS: [(&str, &str); 9] = [
-    ("event_shared_folders", "event_id"),
-    ("event_training_participation_report_parameter_sets", "event_id"),
-    ("event_favorites", "event_id"),
-    ("event_email_invites", "event_id"),
-    ("event_invites", "event_id"),
-    ("event_exceptions", "event_id"),
-    ("event_recurrences", "event_id"),
-    ("event_dates", "event_id"),
-    ("events", "id"),
-];
-pub(crate) const OF_ROOMS: [(&str, &str); 5] = [
-    ("module_resources", "room_id"),
-    ("sip_configs", "room"),
-    ("room_streaming_targets", "room_id"),
-    ("invites", "room"),
-    ("room_assets", "room_id"),
-];
-
-/// The ids of all ended single events and of their rooms, as text.
-pub(crate) fn due(database: &mut Client) -> Vec<(String, String)> {
-    let rows = database.query(
-        "SELECT e.id::text, e.room::text FROM events e JOIN event_dates d ON d.event_id = e.id \
-         WHERE d.ends_at <= now() - interval '30 days' \
-           AND NOT EXISTS (SELECT 1 FROM event_recurrences r WHERE r.event_id = e.id)",
-        &[],
-    );
-    rows.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
-}
 
 pub(crate) fn connect(database: &str) -> Client {
     Client::connect(database, NoTls).unwrap()

@@ -1,0 +1,106 @@
+//! event-cleanup on N ended single events, each with its own room, two assets with stored objects and three guest
+//! invites of the room; and on a million events without assets.
+
+mod floor;
+mod million;
+mod options;
+mod row_by_row;
+
+use options::Options;
+use postgres::Client;
+
+use crate::contest::{Contest, Done, Place, Program};
+use crate::platform::{Cluster, Fill};
+
+/// upkeep's arguments.
+const CLEAN_UP: [&str; 5] = ["jobs", "execute", "event-cleanup", "--output", "json"];
+
+/// Tables and the columns that refer to the event, children first; then the same for its room.
+const OF_EVENTS: [(&str, &str); 9] = [
+    ("event_shared_folders", "event_id"),
+    ("event_training_participation_report_parameter_sets", "event_id"),
+    ("event_favorites", "event_id"),
+    ("event_email_invites", "event_id"),
+    ("event_invites", "event_id"),
+    ("event_exceptions", "event_id"),
+    ("event_recurrences", "event_id"),
+    ("event_dates", "event_id"),
+    ("events", "id"),
+];
+const OF_ROOMS: [(&str, &str); 5] = [
+    ("module_resources", "room_id"),
+    ("sip_configs", "room"),
+    ("room_streaming_targets", "room_id"),
+    ("invites", "room"),
+    ("room_assets", "room_id"),
+];
+
+/// The ids of all ended single events and of their rooms, as text.
+fn due(database: &mut Client) -> Vec<(String, String)> {
+    let rows = database.query(
+        "SELECT e.id::text, e.room::text FROM events e JOIN event_dates d ON d.event_id = e.id \
+         WHERE d.ends_at <= now() - interval '30 days' \
+           AND NOT EXISTS (SELECT 1 FROM event_recurrences r WHERE r.event_id = e.id)",
+        &[],
+    );
+    rows.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+/// One of the reference programs.
+pub(crate) fn child(words: &[&str]) {
+    match words {
+        ["row-by-row", database, store] => row_by_row::run(database, store),
+        ["floor", database, store] => floor::run(database, store, floor::Objects::AtTheEnd),
+        ["floor-overlapped", database, store] => floor::run(database, store, floor::Objects::Meanwhile),
+        _ => panic!("no such program: {words:?}"),
+    }
+}
+
+pub(crate) fn measure(cluster: &Cluster, words: &[&str]) {
+    let options = Options::parse(words);
+    for &events in &options.events {
+        contest(cluster, events, &options);
+    }
+    if options.million {
+        million::print(cluster, &options);
+    }
+}
+
+fn contest(cluster: &Cluster, events: u32, options: &Options) {
+    let template = cluster.filled(events, Fill::AssetsAndInvites, options.indexes);
+    let assets = cluster.assets(&template);
+    let schema = if options.indexes { "with indexes on all foreign keys" } else { "the platform's own indexes" };
+    let reference = |program: &'static str| move |place: &Place<'_>| place.reference("event-cleanup", program);
+    Contest {
+        title: format!("event-cleanup: {events} events, {} objects, {schema}", assets.len()),
+        cluster,
+        template: &template,
+        objects: &assets,
+        programs: &[
+            Program { name: "(a) row by row", command: &reference("row-by-row") },
+            Program { name: "(b) upkeep", command: &|place| place.upkeep(&CLEAN_UP) },
+            Program { name: "(c) floor: rows, then objects", command: &reference("floor") },
+            Program { name: "(c') floor: objects meanwhile", command: &reference("floor-overlapped") },
+        ],
+        floor: 2,
+        repeat: options.repeat,
+        check: &|done: &Done<'_>| {
+            assert_nothing_left(done.cluster, done.database);
+            assert_eq!(done.objects, 0);
+            if let Some(report) = done.report() {
+                assert_eq!(report["counts"]["deleted"], events);
+                assert_eq!(report["objects_deleted"], assets.len());
+            }
+        },
+    }
+    .print();
+    cluster.drop(&template);
+}
+
+/// # Panics
+/// If anything is left that belonged to an event.
+fn assert_nothing_left(cluster: &Cluster, database: &str) {
+    for table in ["events", "event_dates", "rooms", "invites", "room_assets", "assets", "upkeep_pending_deletions"] {
+        assert_eq!(cluster.number(database, &format!("SELECT count(*) FROM {table}")), 0, "{table}");
+    }
+}

@@ -1,0 +1,44 @@
+//! What the jobs take, each against reference programs that do the same work on identical copies of one platform.
+//!
+//! ```text
+//! cargo bench --bench jobs -- startup
+//! cargo bench --bench jobs -- event-cleanup [--events 5000,20000] [--repeat 3] [--indexes] [--million]
+//! ```
+//!
+//! A throw-away PostgreSQL cluster and a real S3 server in a process of its own; every program is a process of its own,
+//! too. Prints Markdown.
+
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot be made ends the program")]
+
+mod contest;
+mod event_cleanup;
+mod platform;
+mod process;
+mod s3_process;
+mod startup;
+mod store;
+
+use platform::Cluster;
+
+/// The first argument of the processes that the benchmarks start from their own program.
+const CHILD: &str = "child";
+
+fn main() {
+    // Cargo adds the first when it is asked for a benchmark, and nothing when it tests all targets.
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let is_asked_for = arguments.iter().any(|word| word == "--bench");
+    let words: Vec<&str> = arguments.iter().map(String::as_str).filter(|word| *word != "--bench").collect();
+    match words.as_slice() {
+        [CHILD, "s3"] => s3_process::serve(),
+        [CHILD, "event-cleanup", program @ ..] => event_cleanup::child(program),
+        ["startup"] if is_asked_for => startup::print(),
+        ["event-cleanup", options @ ..] if is_asked_for => event_cleanup::measure(&cluster(), options),
+        _ => println!("this takes minutes: run it by `cargo bench --bench jobs -- <JOB>`; see {}", file!()),
+    }
+}
+
+fn cluster() -> Cluster {
+    let cluster = Cluster::start();
+    println!("PostgreSQL {}, {} processors", cluster.version(), std::thread::available_parallelism().unwrap());
+    cluster
+}

@@ -1,0 +1,230 @@
+//! The one loop that every cleanup goes through: page after page of candidates in key order, batches that adapt to what
+//! the database can take, and the outbox in between.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use super::cleanup::{Cleanup, Due, Preparation, Removal, Step};
+use super::context::Context;
+use super::crash::crash_point;
+use super::outbox::{self, By, PendingFolder};
+use super::pace::Pace;
+use super::passes::Run;
+use crate::platform::database::{Database, DatabaseError};
+use crate::platform::{Kind, Problem};
+
+/// Rows looked at per statement, whether due or not: a bound on the time of the statement and on memory.
+const WINDOW: usize = 2_000;
+/// What the platform holds locked is tried again this often at the end, with a pause before each time.
+const LAST_TRIES: u32 = 3;
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+/// When so many single rows in a row are refused, the rows are not to blame: a whole table may be locked.
+const HOPELESS: u32 = 20;
+
+/// The due items of the next page, which may be none; `None` after the last page.
+pub(super) fn next_page<C: Cleanup>(
+    context: &Context,
+    database: &mut Database,
+    cleanup: &mut C,
+    after: &mut Option<Uuid>,
+) -> anyhow::Result<Option<Vec<C::Row>>> {
+    context.checkpoint()?;
+    let rows = database.read(|connection| cleanup.page(connection, *after, WINDOW))?;
+    let Some(last) = rows.last() else { return Ok(None) };
+    *after = Some(C::key(last));
+    let mut due = Vec::new();
+    for row in rows {
+        context.checkpoint()?;
+        let mut report = context.report();
+        report.counts.examined += u64::from(C::COUNTS);
+        match cleanup.judge(&row) {
+            Due::Now => {
+                report.counts.matched += u64::from(C::COUNTS);
+                due.push(row);
+            }
+            Due::NotYet => {}
+            Due::Unclear(reason) => report.warn(format!("{} {} is kept: {reason}", C::ITEM.0, C::key(&row))),
+        }
+    }
+    Ok(Some(due))
+}
+
+/// A pass under way.
+pub(super) struct Pass<'p, 'a, C: Cleanup> {
+    run: &'p mut Run<'a>,
+    cleanup: &'p mut C,
+    pace: Pace,
+    removed: u64,
+    /// Single rows that were refused since the last batch that passed.
+    refused: u32,
+    /// Items to try again at the end, with the reason why they could not be removed so far.
+    waiting: BTreeMap<Uuid, (C::Row, String)>,
+}
+
+impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
+    pub(super) fn new(run: &'p mut Run<'a>, cleanup: &'p mut C) -> Self {
+        Self { run, cleanup, pace: Pace::new(), removed: 0, refused: 0, waiting: BTreeMap::new() }
+    }
+
+    pub(super) fn all(&mut self) -> anyhow::Result<()> {
+        let mut after = None;
+        while let Some(due) = next_page(self.run.context, self.run.database, self.cleanup, &mut after)? {
+            let mut due = due.as_slice();
+            while !due.is_empty() {
+                self.run.context.checkpoint()?;
+                let (batch, rest) = due.split_at(self.pace.size().min(due.len()));
+                self.batch(batch)?;
+                due = rest;
+                self.run.context.progress(|_| format!("{} {} deleted so far", self.removed, C::ITEM.1));
+            }
+        }
+        self.try_waiting_again()
+    }
+
+    /// One batch: what comes before the transaction, the transaction, and handing over the objects.
+    fn batch(&mut self, due: &[C::Row]) -> anyhow::Result<()> {
+        if C::OWNS_OBJECTS {
+            self.run.check_store(self.cleanup)?;
+        }
+        let prepared = self.cleanup.prepare(self.run.context, self.run.database, &self.run.stores, due)?;
+        crash_point("prepared");
+        self.note_unready(due, &prepared);
+        let ready = due.iter().filter(|row| !prepared.not_ready.contains(&C::key(row)));
+        let mut parts = vec![ready.collect::<Vec<_>>()];
+        while let Some(part) = parts.pop() {
+            self.run.context.checkpoint()?;
+            if part.is_empty() {
+                continue;
+            }
+            match self.transaction(&part, &prepared.pending_folders) {
+                Ok(()) => {}
+                Err(Refused::Run(error)) => return Err(error),
+                Err(Refused::Constraint(reason)) if part.len() == 1 => {
+                    self.cleanup.stays(self.run.context, part[0], reason);
+                }
+                Err(Refused::Rows(reason)) if part.len() == 1 => self.put_off(part[0], reason)?,
+                Err(refused) => {
+                    if let Refused::Rows(_) = refused {
+                        self.pace.slow_down();
+                    }
+                    log::debug!("a batch of {} did not pass; narrowing it down", part.len());
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.push(second.to_vec());
+                    parts.push(first.to_vec());
+                }
+            }
+        }
+        prepared.end.map_or(Ok(()), |problem| Err(problem.into()))
+    }
+
+    fn note_unready(&mut self, due: &[C::Row], prepared: &Preparation) {
+        for row in due {
+            if let Some(reason) = prepared.failed.get(&C::key(row)) {
+                self.cleanup.stays(self.run.context, row, reason.clone());
+            }
+        }
+        if C::COUNTS {
+            self.run.context.report().counts.skipped += prepared.skipped;
+        }
+    }
+
+    fn transaction(&mut self, due: &[&C::Row], pending_folders: &[PendingFolder]) -> Result<(), Refused> {
+        let by = By { job: self.run.context.job.name(), run: self.run.context.run };
+        let (objects_at, folders_at) = (self.run.stores.objects.location(), self.run.stores.folders.location());
+        let started = Instant::now();
+        let removed = self.run.database.write(|connection| {
+            let removal = self.cleanup.remove(connection, due, Step::Remove)?;
+            let gone: BTreeSet<_> = removal.ids.iter().collect();
+            let folders: Vec<_> = pending_folders.iter().filter(|folder| gone.contains(&folder.event)).collect();
+            outbox::record_objects(connection, by, objects_at, &removal.objects)?;
+            outbox::record_folders(connection, by, folders_at, &folders)?;
+            crash_point("before-commit");
+            Ok((removal, folders))
+        });
+        let (removal, folders) = removed?;
+        crash_point("committed");
+        self.pace.took(due.len(), started.elapsed());
+        self.refused = 0;
+        self.count(due.len(), &removal, &folders);
+        let locked: BTreeSet<_> = removal.locked.iter().collect();
+        for row in due {
+            let key = C::key(row);
+            if locked.contains(&key) {
+                let reason = "locked by another session, probably the platform".into();
+                self.waiting.insert(key, ((*row).clone(), reason));
+            } else if let Some(reason) = removal.failed.get(&key) {
+                self.cleanup.stays(self.run.context, row, reason.clone());
+            }
+        }
+        self.run.deletions.submit(self.run.database, removal.objects).map_err(Refused::Run)
+    }
+
+    fn count(&mut self, due: usize, removal: &Removal, pending_folders: &[&PendingFolder]) {
+        let accounted_for = removal.ids.len() + removal.locked.len() + removal.failed.len();
+        self.removed += removal.ids.len() as u64;
+        let mut report = self.run.context.report();
+        if C::COUNTS {
+            report.counts.deleted += removal.ids.len() as u64;
+            report.counts.skipped += due.saturating_sub(accounted_for) as u64;
+        }
+        report.add_rows(&removal.rows);
+        report.shared_folders_deleted += removal.shared_folders.saturating_sub(pending_folders.len() as u64);
+        for id in &removal.ids {
+            log::debug!("deleted {} {id}", C::ITEM.0);
+        }
+        for PendingFolder { event, reason, .. } in pending_folders {
+            report.warn(format!("event {event} is deleted, its shared folder waits for a later run: {reason}"));
+        }
+    }
+
+    /// Keeps a row that was refused on its own for another try at the end; gives up when all rows are.
+    fn put_off(&mut self, row: &C::Row, reason: String) -> Result<(), Problem> {
+        self.refused += 1;
+        if self.refused >= HOPELESS {
+            let all = format!("the database refused {HOPELESS} {} in a row", C::ITEM.1);
+            return Err(Problem::new(Kind::Failed, format!("{all}; the last time it said: {reason}"))
+                .hint("what was finished is safe; remove the cause and run the job again"));
+        }
+        self.waiting.insert(C::key(row), (row.clone(), reason));
+        Ok(())
+    }
+
+    fn try_waiting_again(&mut self) -> anyhow::Result<()> {
+        for _ in 0..LAST_TRIES {
+            if self.waiting.is_empty() {
+                break;
+            }
+            self.run.context.stop().sleep(LAST_PAUSE);
+            let again: Vec<_> = std::mem::take(&mut self.waiting).into_values().map(|(row, _)| row).collect();
+            for batch in again.chunks(self.pace.size()) {
+                self.batch(batch)?;
+            }
+        }
+        for (row, reason) in std::mem::take(&mut self.waiting).into_values() {
+            self.cleanup.stays(self.run.context, &row, reason);
+        }
+        Ok(())
+    }
+}
+
+/// Why a batch did not go through.
+enum Refused {
+    /// A row in it violates a constraint.
+    Constraint(String),
+    /// A lock or a timeout, perhaps because of its rows; in the database's words.
+    Rows(String),
+    /// Nothing works any more, or the run has to stop.
+    Run(anyhow::Error),
+}
+
+impl From<DatabaseError> for Refused {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Constraint(reason) => Refused::Constraint(reason),
+            DatabaseError::Rejected(reason) => Refused::Rows(reason),
+            DatabaseError::Problem(problem) => Refused::Run(problem.into()),
+        }
+    }
+}
