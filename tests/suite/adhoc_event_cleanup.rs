@@ -146,10 +146,52 @@ fn what_is_done_is_told() {
         site.upkeep(&[&["jobs", "execute", "adhoc-event-cleanup", "--hide-duration"], more].concat())
             .transcript_at(&site)
     };
-    assert_snapshot!(execute(&[]), @"");
+    assert_snapshot!(execute(&[]), @"
+    exit code 0
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Looking for ad hoc events that were created at or before [instant]
+    [INFO ] No ad hoc events are due
+    [INFO ]
+    [INFO ] Job finished successfully
+    ");
     site.fill(&Sample::of([adhoc(Event::ended(-1).with_assets(2)), Event::ended(100)]));
-    assert_snapshot!(execute(&["--dry-run"]), @"");
-    assert_snapshot!(execute(&["--parameters", r#"{"seconds_since_creation": 0}"#]), @"");
+    assert_snapshot!(execute(&["--dry-run"]), @"
+    exit code 0
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Looking for ad hoc events that were created at or before [instant]
+    [INFO ] Would delete event [uuid]
+    [INFO ] Would delete 1 event with 2 stored objects (3 bytes)
+    [INFO ]   from assets: 2
+    [INFO ]   from event_dates: 1
+    [INFO ]   from event_email_invites: 1
+    [INFO ]   from event_favorites: 1
+    [INFO ]   from event_invites: 1
+    [INFO ]   from event_training_participation_report_parameter_sets: 1
+    [INFO ]   from events: 1
+    [INFO ]   from invites: 1
+    [INFO ]   from module_resources: 1
+    [INFO ]   from room_assets: 2
+    [INFO ]   from room_streaming_targets: 1
+    [INFO ]   from rooms: 1
+    [INFO ]   from sip_configs: 1
+    [INFO ]
+    [INFO ] Job finished successfully
+    ");
+    assert_snapshot!(execute(&["--parameters", r#"{"seconds_since_creation": 0}"#]), @"
+    exit code 0
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Looking for ad hoc events that were created at or before [instant]
+    [INFO ] Deleted 1 event of 1 due
+    [INFO ] Deleted 2 stored objects (3 bytes)
+    [INFO ]
+    [INFO ] Job finished successfully
+    ");
 }
 
 #[test]
@@ -167,7 +209,20 @@ fn wrong_parameters_are_named_before_anything_is_connected() {
     said += &refused(r#"{"seconds_since_creatoin": 1}"#);
     said += &refused(r#"{"days_since_last_occurrence": 1}"#);
     said += &refused(r#"{"fail_on_shared_folder_deletion_error": null}"#);
-    assert_snapshot!(said, @"");
+    assert_snapshot!(said, @r#"
+    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not -1
+    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not 4294967296
+    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not 1.5
+    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not 1000.0
+    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not the text "86400"
+    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not null
+    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not true
+    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not a list
+    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not an object
+    error: adhoc-event-cleanup has no parameter "seconds_since_creatoin"; did you mean seconds_since_creation?
+    error: adhoc-event-cleanup has no parameter "days_since_last_occurrence"; did you mean seconds_since_creation?
+    error: parameter fail_on_shared_folder_deletion_error: expected true or false, not null
+    "#);
 }
 
 #[test]

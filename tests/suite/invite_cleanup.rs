@@ -7,9 +7,12 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 use upkeep_jobs::kit::Guard;
+use upkeep_test_servers::fault_proxy::Fault;
 use uuid::Uuid;
 
-use crate::site::{DatabaseKind, Dialect, EVERYWHERE, Event, Run, Sample, Site, StorageKind, finish, wait_until};
+use crate::site::{
+    DatabaseKind, Dialect, EVERYWHERE, Event, Run, Sample, Site, StorageKind, deletes_assets, finish, wait_until,
+};
 
 use DatabaseKind::{Postgres, Sqlite};
 
@@ -194,12 +197,46 @@ fn what_is_done_is_told() {
     let execute = |more: &[&str]| {
         site.upkeep(&[&["jobs", "execute", "invite-cleanup", "--hide-duration"], more].concat()).transcript_at(&site)
     };
-    assert_snapshot!(execute(&[]), @"");
+    assert_snapshot!(execute(&[]), @"
+    exit code 0
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] expired_before is null, which stands for now
+    [INFO ] Looking for invites that are inactive or expired before [instant]
+    [INFO ] No inactive or expired invites found
+    [INFO ]
+    [INFO ] Job finished successfully
+    ");
     let event = event(&site);
     invite_to(&site, event.room, &[expired(), expired(), good()]);
     let before = ["--parameters", r#"{"expired_before": "2199-12-31T13:00:00.5+01:00"}"#, "--dry-run"];
-    assert_snapshot!(execute(&before), @"");
-    assert_snapshot!(execute(&[]), @"");
+    assert_snapshot!(execute(&before), @"
+    exit code 0
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Looking for invites that are inactive or expired before [instant]
+    [WARN ] expired_before lies ahead: invites that are still good until then go as well
+    [INFO ] Would delete invite [uuid]
+    [INFO ] Would delete invite [uuid]
+    [INFO ] Would delete invite [uuid]
+    [INFO ] Would delete 3 invites
+    [INFO ]   from invites: 3
+    [INFO ]
+    [INFO ] Job finished successfully
+    ");
+    assert_snapshot!(execute(&[]), @"
+    exit code 0
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] expired_before is null, which stands for now
+    [INFO ] Looking for invites that are inactive or expired before [instant]
+    [INFO ] Deleted 2 invites of 2 due
+    [INFO ]
+    [INFO ] Job finished successfully
+    ");
 }
 
 #[test]
@@ -230,7 +267,27 @@ fn wrong_parameters_are_named_before_anything_is_connected() {
         said += &refused(&given);
     }
     said += &refused(r#"{"expired_befor": null}"#);
-    assert_snapshot!(said, @"");
+    assert_snapshot!(said, @r#"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text ""
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "yesterday"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "2026-01-31"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "2026-01-31T12:00:00"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "2026-02-30T12:00:00Z"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "2026-01-31T25:00:00Z"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "2026-01-31T12:00:00+25:00"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "20260131T120000Z"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "+12026-01-31T12:00:00Z"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "2026-01-31T12:00:00Z "
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "2026-01-31T12:00:00 Europe/Berlin"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not 0
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not 1769860800
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not -1
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not 1.5
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not true
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not a list
+    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not an object
+    error: invite-cleanup has no parameter "expired_befor"; did you mean expired_before?
+    "#);
 }
 
 /// What is said of these parameters; a configuration that does not exist is not even looked at.
@@ -348,14 +405,22 @@ fn the_store_is_needed_only_for_what_other_jobs_left_behind() {
     let mut site = Site::new(Postgres, StorageKind::S3);
     let proxy = site.put_proxy_before_bucket();
     let event = event(&site);
-    site.fill(&Sample::of([Event::ended(31).with_assets(2)]));
+    let ended = Event::ended(31).with_assets(2);
+    site.fill(&Sample::of([ended.clone()]));
     invite_to(&site, event.room, &[expired()]);
     assert_eq!(clean_up(&site, &[]).expect(0).report()["counts"]["deleted"], 1);
     assert!(proxy.requests().is_empty());
 
-    let mut command = site.command(&["jobs", "execute", "event-cleanup"]);
-    assert_eq!(finish(command.env("UPKEEP_CRASH_AT", "committed").spawn().unwrap()).code, None);
+    let stuck = ended.keys();
+    proxy.set(move |request| match deletes_assets(request) {
+        true => Fault::RefuseKeys(stuck.clone(), "AccessDenied"),
+        false => Fault::None,
+    });
+    site.clean_up(&[]).expect(3);
     assert_eq!(site.outbox().len(), 2);
+    let report = clean_up(&site, &[]).expect(3).report();
+    assert_eq!((&report["counts"]["failed"], &report["backlog"]), (&json!(2), &json!(2)));
+    proxy.clear();
     let report = clean_up(&site, &[]).expect(0).report();
     assert_eq!(report["objects_deleted"], 2);
     assert!(site.outbox().is_empty());

@@ -214,10 +214,47 @@ fn what_is_done_is_told() {
     let execute = |more: &[&str]| {
         site.upkeep(&[&["jobs", "execute", "room-cleanup", "--hide-duration"], more].concat()).transcript_at(&site)
     };
-    assert_snapshot!(execute(&[]), @"");
+    assert_snapshot!(execute(&[]), @"
+    exit code 0
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Looking for rooms without an event that were created before [instant]
+    [INFO ] No orphaned rooms found
+    [INFO ]
+    [INFO ] Job finished successfully
+    ");
     fill_with_orphans(&site, [orphan(), Event::ended(1)]);
-    assert_snapshot!(execute(&["--dry-run"]), @"");
-    assert_snapshot!(execute(&[]), @"");
+    assert_snapshot!(execute(&["--dry-run"]), @"
+    exit code 0
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Looking for rooms without an event that were created before [instant]
+    [INFO ] Would delete room [uuid]
+    [INFO ] Would delete room [uuid]
+    [INFO ] Would delete 2 rooms with 2 stored objects (3 bytes)
+    [INFO ]   from assets: 2
+    [INFO ]   from invites: 2
+    [INFO ]   from module_resources: 2
+    [INFO ]   from room_assets: 2
+    [INFO ]   from room_streaming_targets: 2
+    [INFO ]   from rooms: 2
+    [INFO ]   from sip_configs: 2
+    [INFO ]
+    [INFO ] Job finished successfully
+    ");
+    assert_snapshot!(execute(&[]), @"
+    exit code 0
+    --- stdout
+    [INFO ] Starting job execution
+    [INFO ] Loading parameters
+    [INFO ] Looking for rooms without an event that were created before [instant]
+    [INFO ] Deleted 2 rooms of 2 due
+    [INFO ] Deleted 2 stored objects (3 bytes)
+    [INFO ]
+    [INFO ] Job finished successfully
+    ");
 }
 
 #[test]
@@ -233,7 +270,20 @@ fn wrong_parameters_are_named_before_anything_is_connected() {
     }
     said += &refused(r#"{"room_minimum_age": "1d"}"#);
     said += &refused("[]");
-    assert_snapshot!(said, @"");
+    assert_snapshot!(said, @r#"
+    error: parameter fail_on_shared_folder_deletion_error: expected true or false, not null
+    hint: `upkeep jobs describe room-cleanup` lists the parameters of this job
+    error: parameter fail_on_shared_folder_deletion_error: expected true or false, not 0
+    hint: `upkeep jobs describe room-cleanup` lists the parameters of this job
+    error: parameter fail_on_shared_folder_deletion_error: expected true or false, not the text "false"
+    hint: `upkeep jobs describe room-cleanup` lists the parameters of this job
+    error: parameter fail_on_shared_folder_deletion_error: expected true or false, not a list
+    hint: `upkeep jobs describe room-cleanup` lists the parameters of this job
+    error: room-cleanup has no parameter "room_minimum_age"; it has fail_on_shared_folder_deletion_error
+    hint: `upkeep jobs describe room-cleanup` lists the parameters of this job
+    error: the parameters must be a JSON object, not a list
+    hint: write an object such as '{"name": value}'; `{}` stands for the defaults
+    "#);
 }
 
 #[test]

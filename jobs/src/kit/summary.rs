@@ -16,8 +16,11 @@ pub(super) fn log(context: &Context, item: (&str, &str), none_due: Option<&str>,
             None => log::info!("Looked at {}, none is due", items(report.counts.examined)),
         },
         Some(plan) if ended_well || !plan.ids.is_empty() => {
-            let (found, size) = (items(plan.ids.len() as u64), bytes_in_words(plan.bytes));
-            log::info!("Would delete {found} with {} ({size})", objects(plan.objects));
+            let found = items(plan.ids.len() as u64);
+            match plan.objects {
+                0 => log::info!("Would delete {found}"),
+                n => log::info!("Would delete {found} with {} ({})", objects(n), bytes_in_words(plan.bytes)),
+            }
             for (table, rows) in &plan.rows {
                 log::info!("  from {table}: {rows}");
             }
