@@ -39,8 +39,8 @@ struct Trial {
 }
 
 impl Trial {
-    fn new() -> Self {
-        let site = Site::new(DatabaseKind::Postgres, StorageKind::S3);
+    fn new(database: DatabaseKind) -> Self {
+        let site = Site::new(database, StorageKind::S3);
         let sample = Sample::of(
             (0..500_usize)
                 .map(|n| Event::ended(31).with_assets(n % 3))
@@ -90,7 +90,7 @@ impl Trial {
 #[test]
 fn dying_at_every_named_point_leaves_what_the_next_run_finishes() {
     assert_eq!(named_in_the_source(), CRASH_POINTS.iter().map(|(name, _)| (*name).to_owned()).collect());
-    let trial = Trial::new();
+    let trial = Trial::new(DatabaseKind::Postgres);
     for (name, times) in CRASH_POINTS {
         for time in 1..=times {
             let place = format!("{name}:{time}");
@@ -129,7 +129,7 @@ fn sigkill_at_random_moments_leaves_what_the_next_run_finishes() {
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                let trial = Trial::new();
+                let trial = Trial::new(DatabaseKind::Postgres);
                 for _ in 0..KILLS / AT_ONCE {
                     trial.begin();
                     // Connecting takes the first part of a run; most moments should lie in the rest.

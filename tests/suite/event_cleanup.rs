@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-use crate::site::{DatabaseKind, EVERYWHERE, Event, Exception, Occurs, Sample, Site, StorageKind};
+use crate::site::{DATABASES, EVERYWHERE, Event, Exception, Occurs, Sample, Site, StorageKind};
 
 #[test]
 fn an_ended_event_goes_with_everything_and_others_stay_untouched() {
@@ -192,7 +192,7 @@ fn at(text: &str) -> DateTime<Utc> {
 
 #[test]
 fn the_cutoff_belongs_to_the_past_and_a_microsecond_later_does_not() {
-    for database in [DatabaseKind::Postgres, DatabaseKind::Sqlite] {
+    for database in DATABASES {
         let site = Site::new(database, StorageKind::Directory);
         let now = Utc::now().trunc_subsecs(6);
         let cutoff = now - TimeDelta::days(30);
@@ -221,7 +221,7 @@ fn the_cutoff_belongs_to_the_past_and_a_microsecond_later_does_not() {
 /// Weekly at 10 o'clock in Berlin, three times for an hour; the clocks change before the last time.
 #[test]
 fn a_series_ends_by_the_clock_of_its_zone() {
-    for database in [DatabaseKind::Postgres, DatabaseKind::Sqlite] {
+    for database in DATABASES {
         let site = Site::new(database, StorageKind::Directory);
         let berlin = |starts_at| {
             let pattern = "FREQ=WEEKLY;COUNT=3".to_owned();

@@ -10,9 +10,9 @@ use upkeep_test_servers::Nextcloud;
 use upkeep_test_servers::fault_proxy::Fault;
 use upkeep_test_servers::nextcloud::{Answer, PASSWORD, USERNAME};
 
-use crate::site::{DatabaseKind, Event, Run, Sample, Site, StorageKind, deletes_assets};
+use crate::site::{DATABASES, DatabaseKind, Event, Run, Sample, Site, StorageKind, deletes_assets};
 
-use DatabaseKind::{Postgres, Sqlite};
+use DatabaseKind::{Postgres, PostgresOld, Sqlite};
 
 const STRICT: [&str; 2] = ["--parameters", r#"{"fail_on_shared_folder_deletion_error": true}"#];
 
@@ -57,7 +57,7 @@ fn assert_warned(run: &Run, event: &Event) {
 
 #[test]
 fn a_folder_goes_with_both_its_shares() {
-    for database in [Postgres, Sqlite] {
+    for database in DATABASES {
         let (site, nextcloud) = site(database);
         nextcloud.add_folder("opentalk/other");
         site.fill(&Sample::of([with_folder(&nextcloud, "opentalk/räume & mehr/#1 100%")]));
@@ -83,7 +83,9 @@ fn a_folder_that_is_gone_already_is_no_failure() {
 
 #[test]
 fn a_failing_folder_is_a_warning_and_tried_again_by_later_runs() {
-    for (database, status) in [(Postgres, 423), (Sqlite, 423), (Sqlite, 500), (Sqlite, 401), (Sqlite, 403)] {
+    for (database, status) in
+        [(Postgres, 423), (PostgresOld, 500), (Sqlite, 423), (Sqlite, 500), (Sqlite, 401), (Sqlite, 403)]
+    {
         let (site, nextcloud) = site(database);
         let event = with_folder(&nextcloud, "opentalk/busy");
         site.fill(&Sample::of([event.clone()]));
@@ -115,7 +117,7 @@ fn a_failing_folder_is_a_warning_and_tried_again_by_later_runs() {
 
 #[test]
 fn with_the_strict_setting_the_event_is_kept_whole_and_others_of_the_batch_go() {
-    for database in [Postgres, Sqlite] {
+    for database in DATABASES {
         let (site, nextcloud) = site(database);
         let stuck = with_folder(&nextcloud, "opentalk/stuck");
         site.fill(&Sample::of([stuck.clone()]));
@@ -186,7 +188,7 @@ fn folders_of_another_provider_or_none_are_failures_with_that_reason() {
 
 #[test]
 fn without_a_provider_folders_wait_until_there_is_one() {
-    for database in [Postgres, Sqlite] {
+    for database in DATABASES {
         let mut site = Site::new(database, StorageKind::Directory);
         let nextcloud = Nextcloud::start_under("/cloud").unwrap();
         let event = with_folder(&nextcloud, "opentalk/x");

@@ -25,4 +25,5 @@ mod invite_cleanup;
 mod properties;
 mod races;
 mod room_cleanup;
+mod shared_rooms;
 mod storage_faults;

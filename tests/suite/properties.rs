@@ -205,8 +205,12 @@ proptest! {
 
     /// At the cutoff, to the microsecond, against the model.
     #[test]
-    fn the_cutoff_is_exact(drawn in platform(), postgres in prop::bool::weighted(0.2)) {
-        let database = if postgres { DatabaseKind::Postgres } else { DatabaseKind::Sqlite };
+    fn the_cutoff_is_exact(
+        drawn in platform(),
+        database in prop_oneof![
+            1 => Just(DatabaseKind::Postgres), 1 => Just(DatabaseKind::PostgresOld), 4 => Just(DatabaseKind::Sqlite),
+        ],
+    ) {
         let site = Site::new(database, StorageKind::Directory);
         let now = Utc::now().trunc_subsecs(0) - TimeDelta::days(3);
         let cutoff = now - TimeDelta::days(30);
@@ -248,5 +252,10 @@ proptest! {
     #[test]
     fn dry_runs_tell_the_truth_on_postgresql(drawn in platform()) {
         a_dry_run_lists_what_a_run_removes(&drawn, DatabaseKind::Postgres, StorageKind::S3);
+    }
+
+    #[test]
+    fn dry_runs_tell_the_truth_on_the_old_generation(drawn in platform()) {
+        a_dry_run_lists_what_a_run_removes(&drawn, DatabaseKind::PostgresOld, StorageKind::S3);
     }
 }

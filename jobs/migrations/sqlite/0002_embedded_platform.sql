@@ -158,6 +158,8 @@ CREATE TABLE events (
     revision             INTEGER NOT NULL DEFAULT 0,
     show_meeting_details INTEGER NOT NULL DEFAULT 1
 ) STRICT;
+-- Jobs go through the events in this order.
+CREATE INDEX events_id_serial_id_idx ON events (id_serial, id);
 
 CREATE TABLE event_dates (
     event_id      BLOB    NOT NULL PRIMARY KEY REFERENCES events (id) ON DELETE CASCADE,

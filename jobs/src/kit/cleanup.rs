@@ -77,11 +77,18 @@ pub trait Cleanup {
     /// What is read of an item to tell whether it is due.
     type Row: Clone;
 
-    /// Reads the rows after the key `after` in key order, at most `limit` of them, due or not.
+    /// Reads the rows that follow `after`, or the first ones, at most `limit` of them, due or not; in the order of a
+    /// unique key that has an index and never changes. One that follows the order in which rows were created serves
+    /// best: what was created together lies together on disk.
     ///
     /// # Errors
     /// The database's.
-    fn page(&mut self, connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Vec<Self::Row>>;
+    fn page(
+        &mut self,
+        connection: &mut Connection,
+        after: Option<&Self::Row>,
+        limit: usize,
+    ) -> QueryResult<Vec<Self::Row>>;
 
     /// The primary key of a row's item.
     fn key(row: &Self::Row) -> Uuid;

@@ -28,12 +28,12 @@ pub(super) fn next_page<C: Cleanup>(
     context: &Context,
     database: &mut Database,
     cleanup: &mut C,
-    after: &mut Option<Uuid>,
+    after: &mut Option<C::Row>,
 ) -> anyhow::Result<Option<Vec<C::Row>>> {
     context.checkpoint()?;
-    let rows = database.read(|connection| cleanup.page(connection, *after, WINDOW))?;
+    let rows = database.read(|connection| cleanup.page(connection, after.as_ref(), WINDOW))?;
     let Some(last) = rows.last() else { return Ok(None) };
-    *after = Some(C::key(last));
+    *after = Some(last.clone());
     let mut due = Vec::new();
     for row in rows {
         context.checkpoint()?;

@@ -97,7 +97,12 @@ impl Cleanup for EndedEvents {
     const OWNS_OBJECTS: bool = true;
     type Row = Schedule;
 
-    fn page(&mut self, connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Vec<Schedule>> {
+    fn page(
+        &mut self,
+        connection: &mut Connection,
+        after: Option<&Schedule>,
+        limit: usize,
+    ) -> QueryResult<Vec<Schedule>> {
         schedule::page(connection, &self.schema, after, limit)
     }
 

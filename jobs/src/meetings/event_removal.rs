@@ -31,7 +31,7 @@ pub(crate) const REQUIRES: [Requirement; 9] = [
     Table("event_exceptions", &["event_id"]),
     IfThere("event_recurrences", &["event_id"]),
     IfThere("event_dates", &["event_id"]),
-    Table("events", &["id", "room"]),
+    Table("events", &["id", "id_serial", "room"]),
 ];
 
 /// The removal of events in one run.

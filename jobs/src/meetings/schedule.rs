@@ -30,6 +30,8 @@ const MOST_IN_A_PAGE: i64 = 20_000;
 pub(super) struct Schedule {
     /// The event.
     pub(super) event: Uuid,
+    /// Its number in the order of creation.
+    serial: i64,
     occurs: Occurs,
 }
 
@@ -75,6 +77,8 @@ impl Schedule {
 struct Dates {
     #[diesel(sql_type = SqlUuid)]
     event_id: Uid,
+    #[diesel(sql_type = BigInt)]
+    id_serial: i64,
     #[diesel(sql_type = SqlInstant)]
     starts_at: Instant,
     #[diesel(sql_type = Nullable<Text>)]
@@ -88,15 +92,33 @@ struct Dates {
 }
 
 impl Dates {
-    /// The columns of `d`, the table of the dates.
+    /// What is selected [`From`] a schema's tables.
     fn columns(schema: &Schema) -> String {
+        let From { e, .. } = From::of(schema);
         let here = |place: Place| if place == schema.dates { "d." } else { "NULL AS " };
         format!(
-            "d.{} AS event_id, d.starts_at, d.starts_at_tz, d.ends_at, {}recurrence_pattern, {}duration_secs",
-            schema.dates.key,
+            "{e}.id AS event_id, {e}.id_serial, d.starts_at, d.starts_at_tz, d.ends_at, {}recurrence_pattern, \
+             {}duration_secs",
             here(schema.recurrence),
             here(schema.duration),
         )
+    }
+}
+
+/// Where events are read together with their dates.
+struct From {
+    tables: &'static str,
+    /// What the events are called in there; the dates are `d`, which may be the same.
+    e: &'static str,
+}
+
+impl From {
+    fn of(schema: &Schema) -> Self {
+        if schema.dates.table == "events" {
+            Self { tables: "events d", e: "d" }
+        } else {
+            Self { tables: "events e JOIN event_dates d ON d.event_id = e.id", e: "e" }
+        }
     }
 }
 
@@ -138,23 +160,28 @@ struct ExceptionCount {
     number: i64,
 }
 
-/// The schedules of the first events after `after` in key order, at most `limit` of them and at least one if there is
-/// one; events without dates have none.
+/// The schedules of the events that follow `after` in the order of creation, at most `limit` of them and at least one
+/// if there is one; events without dates have none.
+///
+/// In this order rather than that of the random ids, because events created together lie together on disk, as do their
+/// rooms and all else that belongs to them: fewer pages are read and written, and pages whose rows are all gone cost
+/// nearly nothing in the searches that PostgreSQL makes of a whole table for each foreign key without an index.
 pub(super) fn page(
     connection: &mut Connection,
     schema: &Schema,
-    after: Option<Uuid>,
+    after: Option<&Schedule>,
     limit: usize,
 ) -> QueryResult<Vec<Schedule>> {
-    let Place { table, key } = schema.dates;
+    let From { tables, e } = From::of(schema);
     let sql = format!(
-        "SELECT {} FROM {table} d WHERE d.{key} {} $1 AND d.starts_at IS NOT NULL ORDER BY d.{key} LIMIT $2",
+        "SELECT {} FROM {tables} WHERE ({e}.id_serial, {e}.id) > ($1, $2) AND d.starts_at IS NOT NULL \
+         ORDER BY {e}.id_serial, {e}.id LIMIT $3",
         Dates::columns(schema),
-        if after.is_some() { ">" } else { ">=" }
     );
     let mut dates: Vec<Dates> = each!(&mut *connection, c => {
         diesel::sql_query(&sql)
-            .bind::<SqlUuid, _>(Uid(after.unwrap_or(Uuid::nil())))
+            .bind::<BigInt, _>(after.map_or(i64::MIN, |last| last.serial))
+            .bind::<SqlUuid, _>(Uid(after.map_or(Uuid::nil(), |last| last.event)))
             .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
             .load(c)
     })?;
@@ -175,14 +202,11 @@ pub(super) fn page(
 /// When removing, the rows of the events, of their dates and of their rooms are locked, which also keeps anything from
 /// being attached to them; events of which one of these rows is locked already are left out.
 pub(super) fn of(connection: &mut Connection, schema: &Schema, events: &Ids, step: Step) -> QueryResult<Vec<Schedule>> {
-    let (tables, id, lock) = if schema.dates.table == "events" {
-        ("events d JOIN rooms r ON r.id = d.room", "d.id", "FOR UPDATE OF d, r SKIP LOCKED")
-    } else {
-        let tables = "events e JOIN event_dates d ON d.event_id = e.id JOIN rooms r ON r.id = e.room";
-        (tables, "e.id", "FOR UPDATE OF e, d, r SKIP LOCKED")
-    };
+    let From { tables, e } = From::of(schema);
+    let lock = if e == "d" { "FOR UPDATE OF d, r SKIP LOCKED" } else { "FOR UPDATE OF e, d, r SKIP LOCKED" };
     let sql = format!(
-        "SELECT {} FROM {tables} WHERE {id} {} AND d.starts_at IS NOT NULL ORDER BY {id} {}",
+        "SELECT {} FROM {tables} JOIN rooms r ON r.id = {e}.room \
+         WHERE {e}.id {} AND d.starts_at IS NOT NULL ORDER BY {e}.id {}",
         Dates::columns(schema),
         connection.is_among_ids(1),
         if step == Step::Remove { connection.locking(lock) } else { "" },
@@ -266,7 +290,7 @@ fn schedules(
             (Some(_), _, None, _) => Occurs::Unclear("it is a series without a time zone"),
             (Some(_), _, _, None) => Occurs::Unclear("it is a series without a duration"),
         };
-        Schedule { event, occurs }
+        Schedule { event, serial: row.id_serial, occurs }
     });
     Ok(schedules.collect())
 }

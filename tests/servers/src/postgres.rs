@@ -21,6 +21,8 @@ pub const PASSWORD_IN_URL: &str = "open%20sesame";
 
 /// The platform's schema in its newest generation.
 const PLATFORM_V67: &str = include_str!("../platform/opentalk_v67.sql");
+/// And in its old one.
+const PLATFORM_V60: &str = include_str!("../platform/opentalk_v60.sql");
 
 /// A running cluster.
 pub struct Postgres {
@@ -90,8 +92,10 @@ impl Postgres {
             .arg("start"));
         let postgres = Self { directory, port, databases: AtomicU32::new(0), _watchdog: watchdog };
         let mut client = postgres.client("postgres");
-        client.batch_execute("CREATE DATABASE platform_v67").unwrap();
-        postgres.client("platform_v67").batch_execute(PLATFORM_V67).unwrap();
+        for (name, schema) in [("platform_v67", PLATFORM_V67), ("platform_v60", PLATFORM_V60)] {
+            client.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+            postgres.client(name).batch_execute(schema).unwrap();
+        }
         postgres
     }
 
@@ -118,6 +122,11 @@ impl Postgres {
     /// The name of a new database with the platform's newest schema and no rows.
     pub fn platform_database(&self) -> String {
         self.copy_of("platform_v67")
+    }
+
+    /// The same with the platform's old schema.
+    pub fn old_platform_database(&self) -> String {
+        self.copy_of("platform_v60")
     }
 
     /// The name of a new copy of the database `template`, to which nobody may be connected.

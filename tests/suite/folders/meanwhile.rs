@@ -18,42 +18,51 @@ fn during_the_first_request(site: &mut Site, nextcloud: &Nextcloud, sql: String)
     proxy
 }
 
+/// The platform's row of the folder `opentalk/second`.
+fn insertion(database: DatabaseKind, event: &Event, write: &str, read: &str) -> String {
+    let (columns, provider) = if database == PostgresOld {
+        ("write_share_id, read_share_id", format!("'{write}', '{read}'"))
+    } else {
+        ("provider_data", format!("'{}'", shares(write, read)))
+    };
+    format!(
+        "INSERT INTO event_shared_folders (event_id, path, write_url, write_password, read_url, read_password, \
+         {columns}) VALUES ('{}', 'opentalk/second', '', '', '', '', {provider})",
+        event.id
+    )
+}
+
 /// A folder that comes into being after the batch's folders were seen to must not lose its row unremoved.
 #[test]
 fn a_folder_made_meanwhile_is_removed_all_the_same() {
-    let (mut site, nextcloud) = site(Postgres);
-    let (first, second) = (with_folder(&nextcloud, "opentalk/first"), Event::ended(31).with_assets(1));
-    site.fill(&Sample::of([first, second.clone()]));
-    let (write, read) = nextcloud.add_folder("opentalk/second");
-    let sql = format!(
-        "INSERT INTO event_shared_folders VALUES ('{}', now(), now(), 'opentalk/second', '', '', '', '', '{}')",
-        second.id,
-        shares(&write, &read)
-    );
-    let _proxy = during_the_first_request(&mut site, &nextcloud, sql);
-    let report = site.clean_up(&STRICT).expect(0).report();
-    assert_eq!(report["counts"]["deleted"], 2);
-    assert_eq!(report["shared_folders_deleted"], 2);
-    assert!(nextcloud.folders().is_empty() && nextcloud.shares().is_empty());
-    assert!(site.events().is_empty() && site.objects().is_empty() && site.outbox().is_empty());
+    for database in [Postgres, PostgresOld] {
+        let (mut site, nextcloud) = site(database);
+        let (first, second) = (with_folder(&nextcloud, "opentalk/first"), Event::ended(31).with_assets(1));
+        site.fill(&Sample::of([first, second.clone()]));
+        let (write, read) = nextcloud.add_folder("opentalk/second");
+        let sql = insertion(database, &second, &write, &read);
+        let _proxy = during_the_first_request(&mut site, &nextcloud, sql);
+        let report = site.clean_up(&STRICT).expect(0).report();
+        assert_eq!(report["counts"]["deleted"], 2);
+        assert_eq!(report["shared_folders_deleted"], 2);
+        assert!(nextcloud.folders().is_empty() && nextcloud.shares().is_empty());
+        assert!(site.events().is_empty() && site.objects().is_empty() && site.outbox().is_empty());
+    }
 }
 
 /// What was removed is not the folder whose row would go.
 #[test]
 fn a_folder_made_anew_meanwhile_is_removed_all_the_same() {
-    let (mut site, nextcloud) = site(Postgres);
-    let event = with_folder(&nextcloud, "opentalk/first");
-    site.fill(&Sample::of([event.clone()]));
-    let (write, read) = nextcloud.add_folder("opentalk/second");
-    let sql = format!(
-        "DELETE FROM event_shared_folders; \
-         INSERT INTO event_shared_folders VALUES ('{}', now(), now(), 'opentalk/second', '', '', '', '', '{}')",
-        event.id,
-        shares(&write, &read)
-    );
-    let _proxy = during_the_first_request(&mut site, &nextcloud, sql);
-    let report = site.clean_up(&STRICT).expect(0).report();
-    assert_eq!(report["counts"]["deleted"], 1);
-    assert!(nextcloud.folders().is_empty() && nextcloud.shares().is_empty());
-    assert!(site.events().is_empty() && site.outbox().is_empty());
+    for database in [Postgres, PostgresOld] {
+        let (mut site, nextcloud) = site(database);
+        let event = with_folder(&nextcloud, "opentalk/first");
+        site.fill(&Sample::of([event.clone()]));
+        let (write, read) = nextcloud.add_folder("opentalk/second");
+        let sql = format!("DELETE FROM event_shared_folders; {}", insertion(database, &event, &write, &read));
+        let _proxy = during_the_first_request(&mut site, &nextcloud, sql);
+        let report = site.clean_up(&STRICT).expect(0).report();
+        assert_eq!(report["counts"]["deleted"], 1);
+        assert!(nextcloud.folders().is_empty() && nextcloud.shares().is_empty());
+        assert!(site.events().is_empty() && site.outbox().is_empty());
+    }
 }

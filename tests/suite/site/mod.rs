@@ -1,6 +1,7 @@
 //! A platform to work on: a database with the platform's schema, object storage, a configuration that names both, and
 //! ways to fill it, to run upkeep on it and to see what is left.
 
+mod permissions;
 mod process;
 mod sample;
 mod sql;
@@ -20,6 +21,7 @@ use tempfile::TempDir;
 use upkeep_test_servers::Postgres;
 use upkeep_test_servers::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
 
+pub(crate) use self::permissions::{NUMBER_OF_PERMISSIONS, look_alikes};
 pub(crate) use self::process::{Running, bare, bound_by_permissions, run_bare, run_with_input, shell};
 pub(crate) use self::sample::{Event, Exception, Occurs, Sample};
 pub(crate) use self::sql::{Dialect, sqlite_texts};
@@ -30,8 +32,14 @@ pub(crate) use self::under_way::{deletes_assets, is_trial, once, signal, wait_un
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DatabaseKind {
     Postgres,
+    /// With the old generation of the platform's schema.
+    PostgresOld,
     Sqlite,
 }
+
+/// All of them, for tests that have to hold on each but not on each storage.
+pub(crate) const DATABASES: [DatabaseKind; 3] =
+    [DatabaseKind::Postgres, DatabaseKind::PostgresOld, DatabaseKind::Sqlite];
 
 /// Which storage a site has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +49,11 @@ pub(crate) enum StorageKind {
 }
 
 /// All combinations, for tests that have to hold everywhere.
-pub(crate) const EVERYWHERE: [(DatabaseKind, StorageKind); 4] = [
+pub(crate) const EVERYWHERE: [(DatabaseKind, StorageKind); 6] = [
     (DatabaseKind::Postgres, StorageKind::S3),
     (DatabaseKind::Postgres, StorageKind::Directory),
+    (DatabaseKind::PostgresOld, StorageKind::S3),
+    (DatabaseKind::PostgresOld, StorageKind::Directory),
     (DatabaseKind::Sqlite, StorageKind::S3),
     (DatabaseKind::Sqlite, StorageKind::Directory),
 ];
@@ -87,6 +97,7 @@ impl Run {
 
 pub(crate) struct Site {
     directory: TempDir,
+    kind: DatabaseKind,
     database: Database,
     storage: Storage,
     settings: BTreeMap<&'static str, String>,
@@ -103,17 +114,19 @@ impl Site {
     }
 
     /// A platform on which upkeep was never used; on SQLite there is nothing yet.
-    pub(crate) fn unmigrated(database: DatabaseKind, storage: StorageKind) -> Self {
+    pub(crate) fn unmigrated(kind: DatabaseKind, storage: StorageKind) -> Self {
         let directory = tempfile::Builder::new().prefix("upkeep-site-").tempdir().unwrap();
-        let database = match database {
+        let database = match kind {
             DatabaseKind::Postgres => Database::Postgres(Postgres::shared().platform_database()),
+            DatabaseKind::PostgresOld => Database::Postgres(Postgres::shared().old_platform_database()),
             DatabaseKind::Sqlite => Database::Sqlite(directory.path().join("upkeep.db")),
         };
         let storage = match storage {
             StorageKind::S3 => Storage::S3(S3Server::start().with_bucket(BUCKET)),
             StorageKind::Directory => Storage::Directory(directory.path().join("objects")),
         };
-        let mut site = Self { directory, database, storage, settings: BTreeMap::new(), platform: Mutex::default() };
+        let mut site =
+            Self { directory, kind, database, storage, settings: BTreeMap::new(), platform: Mutex::default() };
         let url = match &site.database {
             Database::Postgres(name) => Postgres::shared().url(name),
             Database::Sqlite(path) => format!("sqlite:{}", path.display()),
@@ -223,10 +236,7 @@ impl Site {
 
     /// How SQL is written for this site's database.
     pub(crate) fn dialect(&self) -> Dialect {
-        match &self.database {
-            Database::Postgres(_) => Dialect::Postgres,
-            Database::Sqlite(_) => Dialect::Sqlite,
-        }
+        Dialect::of(self.kind)
     }
 
     /// Executes SQL as the platform.
@@ -258,7 +268,7 @@ impl Site {
 
     /// Inserts rows and stores their objects.
     pub(crate) fn fill(&self, sample: &Sample) {
-        self.execute(&sample.sql(self.dialect()));
+        self.execute(&sample.sql(self.kind));
         for (key, size) in sample.objects() {
             self.store(&key, &vec![b'x'; size]);
         }

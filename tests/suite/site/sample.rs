@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::sql::{Dialect, text};
+use super::{DatabaseKind, permissions};
 
 /// When an event takes place.
 #[derive(Debug, Clone)]
@@ -105,7 +106,8 @@ impl Sample {
     }
 
     /// The SQL that inserts everything. Users are inserted once however often a site is filled.
-    pub(crate) fn sql(&self, dialect: Dialect) -> String {
+    pub(crate) fn sql(&self, database: DatabaseKind) -> String {
+        let dialect = Dialect::of(database);
         let mut sql = String::from("BEGIN;\n");
         let u = |id| dialect.uuid(id);
         let created = dialect.instant(Utc::now() - TimeDelta::days(400));
@@ -130,13 +132,15 @@ impl Sample {
             .unwrap();
         }
         for event in &self.events {
-            self.event(&mut sql, dialect, event, &created);
+            self.event(&mut sql, database, event, &created);
         }
         sql.push_str("COMMIT;\n");
         sql
     }
 
-    fn event(&self, sql: &mut String, dialect: Dialect, event: &Event, created: &str) {
+    fn event(&self, sql: &mut String, database: DatabaseKind, event: &Event, created: &str) {
+        let dialect = Dialect::of(database);
+        let invite = Uuid::new_v4();
         let u = |id| dialect.uuid(id);
         let fresh = || dialect.uuid(Uuid::new_v4());
         let yes = dialect.boolean(true);
@@ -163,7 +167,7 @@ impl Sample {
              INSERT INTO event_favorites (user_id, event_id) VALUES ({guest}, {id});
              INSERT INTO event_training_participation_report_parameter_sets VALUES ({id}, 1, 1, 1, 1);",
             serial = i64::from_ne_bytes(event.id.as_bytes()[..8].try_into().unwrap()) >> 8,
-            f1 = fresh(),
+            f1 = u(invite),
             f2 = fresh(),
             f3 = fresh(),
             f4 = fresh(),
@@ -177,20 +181,35 @@ impl Sample {
             }
         };
         if let Some((starts_at, zone, ends_at, duration_secs, pattern)) = dates {
-            writeln!(
-                sql,
-                "INSERT INTO event_dates (event_id, starts_at, starts_at_tz, ends_at, ends_at_tz, is_all_day, \
-                     duration_secs) VALUES ({id}, {}, {zone}, {}, {zone}, {}, {duration_secs});",
-                dialect.instant(starts_at),
-                dialect.instant(ends_at),
-                dialect.boolean(false),
-                zone = text(zone),
-            )
-            .unwrap();
-            if let Some(pattern) = pattern {
-                let pattern = text(pattern);
-                writeln!(sql, "INSERT INTO event_recurrences VALUES ({id}, {pattern});").unwrap();
+            let (starts_at, ends_at) = (dialect.instant(starts_at), dialect.instant(ends_at));
+            let (zone, whole_day) = (text(zone), dialect.boolean(false));
+            let pattern = pattern.map(|pattern| text(pattern));
+            if database == DatabaseKind::PostgresOld {
+                // Of single events the platform stores no duration.
+                let duration = pattern.as_ref().map_or("NULL".to_owned(), |_| duration_secs.to_string());
+                let pattern = pattern.as_deref().unwrap_or("NULL");
+                writeln!(
+                    sql,
+                    "UPDATE events SET starts_at = {starts_at}, starts_at_tz = {zone}, ends_at = {ends_at}, \
+                         ends_at_tz = {zone}, is_all_day = {whole_day}, duration_secs = {duration}, \
+                         recurrence_pattern = {pattern} WHERE id = {id};"
+                )
+                .unwrap();
+            } else {
+                writeln!(
+                    sql,
+                    "INSERT INTO event_dates (event_id, starts_at, starts_at_tz, ends_at, ends_at_tz, is_all_day, \
+                         duration_secs) VALUES ({id}, {starts_at}, {zone}, {ends_at}, {zone}, {whole_day}, \
+                         {duration_secs});"
+                )
+                .unwrap();
+                if let Some(pattern) = pattern {
+                    writeln!(sql, "INSERT INTO event_recurrences VALUES ({id}, {pattern});").unwrap();
+                }
             }
+        }
+        if database == DatabaseKind::PostgresOld {
+            sql.push_str(&permissions::of(event, invite));
         }
         for exception in &event.exceptions {
             writeln!(
@@ -216,11 +235,18 @@ impl Sample {
             .unwrap();
         }
         if let Some(Folder { path, provider_data }) = &event.folder {
+            let (path, data) = (text(path), text(&provider_data.to_string()));
+            let share = |name: &str| text(provider_data[name].as_str().unwrap_or_default());
+            let (columns, provider) = if database == DatabaseKind::PostgresOld {
+                ("write_share_id, read_share_id", [share("write_share_id"), share("read_share_id")].join(", "))
+            } else {
+                ("provider_data", data)
+            };
             writeln!(
                 sql,
-                "INSERT INTO event_shared_folders VALUES ({id}, {created}, {created}, {}, '', '', '', '', {});",
-                text(path),
-                text(&provider_data.to_string()),
+                "INSERT INTO event_shared_folders (event_id, created_at, updated_at, path, write_url, write_password, \
+                     read_url, read_password, {columns}) \
+                 VALUES ({id}, {created}, {created}, {path}, '', '', '', '', {provider});"
             )
             .unwrap();
         }

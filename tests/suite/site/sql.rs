@@ -8,6 +8,8 @@ use diesel::sql_types::Text;
 use diesel::{QueryableByName, RunQueryDsl};
 use uuid::Uuid;
 
+use super::DatabaseKind;
+
 /// How literals are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -16,6 +18,13 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
+    pub(crate) fn of(database: DatabaseKind) -> Self {
+        match database {
+            DatabaseKind::Postgres | DatabaseKind::PostgresOld => Dialect::Postgres,
+            DatabaseKind::Sqlite => Dialect::Sqlite,
+        }
+    }
+
     pub(crate) fn uuid(self, id: Uuid) -> String {
         match self {
             Dialect::Postgres => format!("'{id}'"),
