@@ -427,20 +427,28 @@ fn the_store_is_needed_only_for_what_other_jobs_left_behind() {
     assert_eq!(site.objects(), event.keys().into_iter().collect());
 }
 
-/// More than a page and several batches, among at least as many that stay.
+/// More than a page, many batches, among at least as many that stay.
 #[test]
 fn pages_follow_one_another_to_the_last() {
     for database in [Postgres, Sqlite] {
         let site = Site::new(database, StorageKind::Directory);
         let event = event(&site);
-        let stay: Vec<_> = (0..2_100).map(|_| good()).collect();
-        invite_to(&site, event.room, &stay);
+        let invites = |number, active, expiration| {
+            let (id, numbers) = site.dialect().fresh_ids(number);
+            site.execute(&format!(
+                "INSERT INTO invites (id, created_by, created_at, updated_by, updated_at, room, active, expiration) \
+                 SELECT {id}, created_by, created_at, created_by, created_at, id, {}, {} FROM rooms, {numbers}",
+                site.dialect().boolean(active),
+                site.dialect().optional_instant(expiration),
+            ));
+        };
+        invites(10_000, true, good().expiration);
         let before = site.rows();
-        let go: Vec<_> = (0..4_300).map(|n| if n % 2 == 0 { expired() } else { invite(false, None) }).collect();
-        invite_to(&site, event.room, &go);
+        invites(10_000, false, None);
+        invites(10_100, true, expired().expiration);
         let looked = clean_up(&site, &["--dry-run"]).expect(0).report();
-        assert_eq!(looked["plan"]["rows"]["invites"], 4_300);
-        assert_eq!(clean_up(&site, &[]).expect(0).report()["counts"]["deleted"], 4_300);
-        assert!(site.rows() == before);
+        assert_eq!(looked["plan"]["rows"]["invites"], 20_100);
+        assert_eq!(clean_up(&site, &[]).expect(0).report()["counts"]["deleted"], 20_100);
+        assert!(site.rows() == before && site.objects().len() == event.assets.len());
     }
 }

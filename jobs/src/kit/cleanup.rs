@@ -69,6 +69,8 @@ pub trait Cleanup {
     const ITEM: (&'static str, &'static str);
     /// What is said when none is due, in place of how many were looked at.
     const NONE_DUE: Option<&'static str> = None;
+    /// Rows looked at per statement, whether due or not: a bound on the time of the statement and on memory.
+    const WINDOW: usize = 2_000;
     /// Whether the report counts these items. Else they are parts of what it counts, in a pass before the one that does.
     const COUNTS: bool = true;
     /// Whether items may own stored objects. If so, nothing is deleted before the store was found to work.

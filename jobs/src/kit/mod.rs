@@ -17,7 +17,7 @@ mod report;
 mod retention;
 mod summary;
 
-pub(crate) use candidates::{Candidates, Held};
+pub(crate) use candidates::{Candidate, Candidates, Held};
 pub use cleanup::{Cleanup, Due, Preparation, Removal, Step};
 pub use context::{Context, Resources, StorageSettings, Stores};
 pub use crash::crash_point;

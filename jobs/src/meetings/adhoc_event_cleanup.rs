@@ -15,7 +15,9 @@ use uuid::Uuid;
 use super::event_removal::{self, EventRemoval};
 use super::schema::{self, Schema};
 use super::{permissions, room_removal};
-use crate::kit::{Candidates, Cleanup, Context, Held, Job, Preparation, Removal, Report, Step, Stores, clean_up};
+use crate::kit::{
+    Candidate, Candidates, Cleanup, Context, Held, Job, Preparation, Removal, Report, Step, Stores, clean_up,
+};
 use crate::platform::database::Requirement::Table;
 use crate::platform::database::{Connection, Database, Ids, Requirement};
 
@@ -49,7 +51,7 @@ that belongs to it, as with event-cleanup.";
 Events that are not ad hoc; rooms that another event uses; users, groups and tariffs.";
     const REQUIRES: &'static [&'static [Requirement]] = &[
         &schema::REQUIRES,
-        &[Table("events", &["id", "is_adhoc", "created_at"])],
+        &[Table("events", &["id", "id_serial", "is_adhoc", "created_at"])],
         &event_removal::REQUIRES,
         &room_removal::REQUIRES,
         &permissions::REQUIRES,
@@ -86,14 +88,20 @@ impl Cleanup for AdhocEvents {
     const ITEM: (&'static str, &'static str) = ("event", "events");
     const NONE_DUE: Option<&'static str> = Some("No ad hoc events are due");
     const OWNS_OBJECTS: bool = true;
-    type Row = Uuid;
+    const WINDOW: usize = Candidates::WINDOW;
+    type Row = Candidate;
 
-    fn page(&mut self, connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Vec<Uuid>> {
+    fn page(
+        &mut self,
+        connection: &mut Connection,
+        after: Option<&Candidate>,
+        limit: usize,
+    ) -> QueryResult<Vec<Candidate>> {
         self.candidates.page(connection, after, limit)
     }
 
-    fn key(row: &Uuid) -> Uuid {
-        *row
+    fn key(row: &Candidate) -> Uuid {
+        row.id()
     }
 
     fn prepare(
@@ -101,17 +109,17 @@ impl Cleanup for AdhocEvents {
         context: &Context,
         database: &mut Database,
         stores: &Stores,
-        due: &[Uuid],
+        due: &[Candidate],
     ) -> anyhow::Result<Preparation> {
+        let events: Vec<_> = due.iter().map(Candidate::id).collect();
         let candidates = self.candidates;
-        self.removal.prepare(context, database, stores, due, |connection, events| {
+        self.removal.prepare(context, database, stores, &events, |connection, events| {
             Ok(candidates.due(connection, events)?.into_iter().collect())
         })
     }
 
-    fn remove(&mut self, connection: &mut Connection, due: &[&Uuid], step: Step) -> QueryResult<Removal> {
-        let events = Ids(due.iter().map(|event| **event).collect());
-        let Held { due, locked } = self.candidates.hold(connection, events, step)?;
+    fn remove(&mut self, connection: &mut Connection, due: &[&Candidate], step: Step) -> QueryResult<Removal> {
+        let Held { due, locked } = self.candidates.hold(connection, due, step)?;
         let mut removal = self.removal.remove(connection, Ids(due), step)?;
         removal.locked.extend(locked);
         Ok(removal)

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::permissions::{self, Of};
 use super::schema::{self, Schema};
 use super::{room_removal, rows};
-use crate::kit::{Candidates, Cleanup, Context, Held, Job, Removal, Report, Step, clean_up};
+use crate::kit::{Candidate, Candidates, Cleanup, Context, Held, Job, Removal, Report, Step, clean_up};
 use crate::platform::database::Requirement::Table;
 use crate::platform::database::{Connection, Ids, Requirement};
 
@@ -86,7 +86,7 @@ fn next_microsecond(time: DateTime<Utc>) -> DateTime<Utc> {
     if whole == time { time } else { whole + TimeDelta::microseconds(1) }
 }
 
-const INVITES: [Requirement; 1] = [Table("invites", &["id", "active", "expiration"])];
+const INVITES: [Requirement; 1] = [Table("invites", &["id", "id_serial", "active", "expiration"])];
 
 /// The invites that are inactive or have expired.
 struct DeadInvites {
@@ -97,19 +97,24 @@ struct DeadInvites {
 impl Cleanup for DeadInvites {
     const ITEM: (&'static str, &'static str) = ("invite", "invites");
     const NONE_DUE: Option<&'static str> = Some("No inactive or expired invites found");
-    type Row = Uuid;
+    const WINDOW: usize = Candidates::WINDOW;
+    type Row = Candidate;
 
-    fn page(&mut self, connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Vec<Uuid>> {
+    fn page(
+        &mut self,
+        connection: &mut Connection,
+        after: Option<&Candidate>,
+        limit: usize,
+    ) -> QueryResult<Vec<Candidate>> {
         self.candidates.page(connection, after, limit)
     }
 
-    fn key(row: &Uuid) -> Uuid {
-        *row
+    fn key(row: &Candidate) -> Uuid {
+        row.id()
     }
 
-    fn remove(&mut self, connection: &mut Connection, due: &[&Uuid], step: Step) -> QueryResult<Removal> {
-        let invites = Ids(due.iter().map(|invite| **invite).collect());
-        let Held { due, locked } = self.candidates.hold(connection, invites, step)?;
+    fn remove(&mut self, connection: &mut Connection, due: &[&Candidate], step: Step) -> QueryResult<Removal> {
+        let Held { due, locked } = self.candidates.hold(connection, due, step)?;
         let invites = Ids(due);
         let permissions = permissions::remove(connection, &self.schema, &[(Of::Invites, &invites)], step)?;
         let mut rows = rows::remove(connection, &self.schema, &INVITES, &invites, step)?;

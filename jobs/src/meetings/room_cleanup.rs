@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::schema::{self, Schema};
 use super::{permissions, room_removal};
-use crate::kit::{Candidates, Cleanup, Context, Held, Job, Removal, Report, Step, clean_up};
+use crate::kit::{Candidate, Candidates, Cleanup, Context, Held, Job, Removal, Report, Step, clean_up};
 use crate::platform::database::Requirement::Table;
 use crate::platform::database::{Connection, Ids, Requirement};
 
@@ -40,7 +40,7 @@ Rooms with an event, also one that appears while the job is at work; rooms that 
 the [safety] section of the configuration; users and tariffs.";
     const REQUIRES: &'static [&'static [Requirement]] = &[
         &schema::REQUIRES,
-        &[Table("rooms", &["id", "created_at"]), Table("events", &["room"])],
+        &[Table("rooms", &["id", "id_serial", "created_at"]), Table("events", &["room"])],
         &room_removal::REQUIRES,
         &permissions::REQUIRES,
     ];
@@ -54,18 +54,16 @@ the [safety] section of the configuration; users and tariffs.";
         );
         let mut database = context.database_to_delete_in()?;
         let schema = Schema::of(&mut database)?;
-        let candidates = Candidates { tables: "rooms t", due: ORPHANED, moment: created_before };
+        let candidates = Candidates {
+            tables: "rooms t",
+            due: "t.created_at < $1 AND NOT EXISTS (SELECT 1 FROM events e WHERE e.room = t.id)",
+            moment: created_before,
+        };
         let failure_is_warning = !parameters.fail_on_shared_folder_deletion_error;
         clean_up(context, &mut database, &mut OrphanedRooms { candidates, schema, failure_is_warning })?;
         Ok(context.take_report())
     }
 }
-
-const ORPHANED: &str = "t.created_at < $1 AND NOT EXISTS (SELECT 1 FROM events e WHERE e.room = t.id)";
-/// The same for rooms from the key `$2` on. PostgreSQL goes through the indexes of both tables side by side and does
-/// not see by itself that it need not begin at the first event each time.
-const ORPHANED_FROM: &str =
-    "t.created_at < $1 AND NOT EXISTS (SELECT 1 FROM events e WHERE e.room = t.id AND e.room >= $2)";
 
 /// The rooms without an event.
 struct OrphanedRooms {
@@ -78,24 +76,28 @@ impl Cleanup for OrphanedRooms {
     const ITEM: (&'static str, &'static str) = ("room", "rooms");
     const NONE_DUE: Option<&'static str> = Some("No orphaned rooms found");
     const OWNS_OBJECTS: bool = true;
-    type Row = Uuid;
+    const WINDOW: usize = Candidates::WINDOW;
+    type Row = Candidate;
 
-    fn page(&mut self, connection: &mut Connection, after: Option<Uuid>, limit: usize) -> QueryResult<Vec<Uuid>> {
-        self.candidates.page_by(connection, ORPHANED_FROM, after, limit)
+    fn page(
+        &mut self,
+        connection: &mut Connection,
+        after: Option<&Candidate>,
+        limit: usize,
+    ) -> QueryResult<Vec<Candidate>> {
+        self.candidates.page(connection, after, limit)
     }
 
-    fn key(row: &Uuid) -> Uuid {
-        *row
+    fn key(row: &Candidate) -> Uuid {
+        row.id()
     }
 
     /// An event needs a lock on the room that it is to be held in. With the room locked none can come, and one that
     /// came in time is seen.
-    fn remove(&mut self, connection: &mut Connection, due: &[&Uuid], step: Step) -> QueryResult<Removal> {
-        let rooms = Ids(due.iter().map(|room| **room).collect());
-        let Held { due, locked } = self.candidates.hold(connection, rooms, step)?;
-        let rooms = Ids(due);
-        let removal = room_removal::remove(connection, &self.schema, &rooms, step)?;
-        Ok(Removal { ids: rooms.0, locked, ..removal })
+    fn remove(&mut self, connection: &mut Connection, due: &[&Candidate], step: Step) -> QueryResult<Removal> {
+        let Held { due, locked } = self.candidates.hold(connection, due, step)?;
+        let removal = room_removal::remove(connection, &self.schema, &Ids(due), step)?;
+        Ok(Removal { locked, ..removal })
     }
 
     fn sample_of_objects(&mut self, connection: &mut Connection, number: usize) -> QueryResult<Vec<String>> {
