@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-use crate::site::{DATABASES, EVERYWHERE, Event, Exception, Occurs, Sample, Site, StorageKind};
+use crate::site::{DATABASES, DatabaseKind, EVERYWHERE, Event, Exception, Occurs, Sample, Site, StorageKind};
 
 #[test]
 fn an_ended_event_goes_with_everything_and_others_stay_untouched() {
@@ -34,7 +34,7 @@ fn an_ended_event_goes_with_everything_and_others_stay_untouched() {
 
 /// What is expected of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(crate) enum Fate {
     Goes,
     Stays,
     StaysWithWarning,
@@ -84,7 +84,8 @@ fn almost_over() -> Event {
     event
 }
 
-fn kinds() -> Vec<(&'static str, Event, Fate)> {
+/// Events of every kind, named, and what is to become of them.
+pub(crate) fn kinds() -> Vec<(&'static str, Event, Fate)> {
     let adhoc = |mut event: Event| {
         event.adhoc = true;
         event
@@ -258,4 +259,21 @@ fn deletion_can_be_switched_off() {
         assert_eq!((site.rows(), site.objects()), (rows, objects));
         assert_eq!(site.clean_up(&["--dry-run"]).expect(0).report()["plan"]["objects"], 1);
     }
+}
+
+/// Pages follow the number that events get when they are created. An embedded platform need not give any.
+#[test]
+fn events_of_the_same_number_are_all_found_whatever_pages_they_fall_on() {
+    let site = Site::new(DatabaseKind::Sqlite, StorageKind::Directory);
+    let events: Vec<_> = (0..2_101).map(|number| Event::ended(if number % 50 == 0 { 29 } else { 31 })).collect();
+    site.fill(&Sample::of(events));
+    site.execute("UPDATE events SET id_serial = 0");
+
+    let planned = site.clean_up(&["--dry-run"]).expect(0).report();
+    let report = site.clean_up(&[]).expect(0).report();
+
+    assert_eq!(planned["counts"]["examined"], 2_101);
+    assert_eq!(planned["plan"]["ids"].as_array().unwrap().len(), 2_058);
+    assert_eq!(report["counts"]["deleted"], 2_058);
+    assert_eq!(site.number("SELECT count(*) FROM events"), 43);
 }

@@ -20,6 +20,7 @@ mod demo;
 mod event_cascade;
 mod event_cleanup;
 mod folders;
+mod generations;
 mod inherit;
 mod invite_cleanup;
 mod properties;

@@ -100,6 +100,16 @@ const POSTGRES_PRIVILEGES: &str = "SELECT name AS relation, \
     has_table_privilege(name, 'SELECT') AND has_table_privilege(name, 'UPDATE') \
     AND has_table_privilege(name, 'DELETE') AS sufficient FROM unnest($1) AS given(name)";
 
+/// What is wrong with a schema, and what to do about it.
+struct Wrong {
+    what: String,
+    hint: &'static str,
+}
+
+const ANOTHER_DATABASE: &str =
+    "check that [database] url names the platform's own database and that its schema is on the search path";
+const HALF_MIGRATED: &str = "a migration of the platform seems to have stopped halfway; let the platform finish it";
+
 /// Which tables and columns a database has, of those asked for.
 pub struct Catalogue {
     location: String,
@@ -135,10 +145,10 @@ impl Catalogue {
     /// # Errors
     /// A configuration problem if there is none, or more than one: it would be a guess which of them counts.
     pub fn only(&self, choices: &[Columns]) -> Result<Columns, Problem> {
-        self.choose(choices).map_err(|what| self.refuse(&what))
+        self.choose(choices).map_err(|wrong| self.refuse(&[wrong]))
     }
 
-    fn choose(&self, choices: &[Columns]) -> Result<Columns, String> {
+    fn choose(&self, choices: &[Columns]) -> Result<Columns, Wrong> {
         let there: Vec<_> =
             choices.iter().copied().filter(|choice| self.missing(choice.0, choice.1).is_empty()).collect();
         let list = |columns: &[Columns], or| {
@@ -148,8 +158,8 @@ impl Catalogue {
         };
         match there[..] {
             [one] => Ok(one),
-            [] => Err(format!("lacks {}", list(choices, " or "))),
-            _ => Err(format!("has {} at once", list(&there, " and "))),
+            [] => Err(Wrong { what: format!("lacks {}", list(choices, " or ")), hint: ANOTHER_DATABASE }),
+            _ => Err(Wrong { what: format!("has {} at once", list(&there, " and ")), hint: HALF_MIGRATED }),
         }
     }
 
@@ -160,10 +170,10 @@ impl Catalogue {
         lacking.map(|column| format!("column {table}.{column}")).collect()
     }
 
-    fn refuse(&self, what: &str) -> Problem {
-        Problem::new(Kind::Configuration, format!("{} has no schema that upkeep knows; it {what}", self.location)).hint(
-            "check that [database] url names the platform's own database and that its schema is on the search path",
-        )
+    fn refuse(&self, wrong: &[Wrong]) -> Problem {
+        let what: Vec<_> = wrong.iter().map(|wrong| format!("it {}", wrong.what)).collect();
+        let what = format!("{} has no schema that upkeep knows; {}", self.location, what.join("; "));
+        Problem::new(Kind::Configuration, what).hint(wrong.first().map_or("", |wrong| wrong.hint))
     }
 }
 
@@ -202,10 +212,10 @@ pub fn check_generation(database: &mut Database, required: &[Requirement]) -> Re
     if !missing.is_empty() {
         let mut seen = BTreeSet::new();
         missing.retain(|one| seen.insert(one.clone()));
-        wrong.insert(0, format!("lacks {}", missing.join(", ")));
+        wrong.insert(0, Wrong { what: format!("lacks {}", missing.join(", ")), hint: ANOTHER_DATABASE });
     }
     if !wrong.is_empty() {
-        return Err(catalogue.refuse(&wrong.join("; it ")).into());
+        return Err(catalogue.refuse(&wrong).into());
     }
     let used = Texts(used.into_iter().collect());
     let lacking = database.read(|connection| lacking_privileges(connection, &used))?;
