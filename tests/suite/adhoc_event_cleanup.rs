@@ -12,7 +12,7 @@ use upkeep_test_servers::nextcloud::{Answer, PASSWORD, USERNAME};
 use uuid::Uuid;
 
 use crate::site::{
-    DatabaseKind, Dialect, EVERYWHERE, Event, Occurs, Run, Sample, Site, StorageKind, finish, is_trial, once,
+    DatabaseKind, Dialect, EVERYWHERE, Event, Occurs, Run, Sample, Site, StorageKind, finish, is_trial, once, run_bare,
     wait_until,
 };
 
@@ -140,6 +140,42 @@ fn a_day_is_the_default() {
 }
 
 #[test]
+fn it_is_described() {
+    assert_snapshot!(run_bare(&["jobs", "describe", "adhoc-event-cleanup"]).transcript(), @"
+    exit code 0
+    --- stdout
+    adhoc-event-cleanup
+      A job to cleanup adhoc events a certain duration after they were created
+
+    Removes
+      Ad hoc events that were created long enough ago, whatever their dates and
+      whoever created them. With each event goes all that belongs to it, as with
+      event-cleanup.
+
+    Keeps
+      Events that are not ad hoc; rooms that another event uses; users, groups and
+      tariffs.
+
+    Parameters
+      fail_on_shared_folder_deletion_error: true or false [default: false]
+          Whether an event is kept, and the job fails, when its shared folder cannot
+          be removed. Otherwise the event is deleted with a warning, and later runs
+          try again to remove the folder.
+      seconds_since_creation: a whole number from 0 to 4294967295 [default: 86400]
+          Seconds since the creation of an ad hoc event: those created at least so
+          long ago are deleted. 0 stands for all that there are when the job starts.
+    ");
+    assert_snapshot!(run_bare(&["jobs", "default-parameters", "adhoc-event-cleanup"]).transcript(), @r#"
+    exit code 0
+    --- stdout
+    {
+      "fail_on_shared_folder_deletion_error": false,
+      "seconds_since_creation": 86400
+    }
+    "#);
+}
+
+#[test]
 fn what_is_done_is_told() {
     let site = Site::new(Postgres, StorageKind::S3);
     let execute = |more: &[&str]| {
@@ -199,7 +235,7 @@ fn wrong_parameters_are_named_before_anything_is_connected() {
     let refused = |parameters: &str| {
         let nowhere =
             ["--config", "/nonexistent/upkeep.toml", "jobs", "execute", "adhoc-event-cleanup", "--parameters"];
-        let run = crate::site::run_bare(&[&nowhere[..], &[parameters]].concat()).expect(2);
+        let run = run_bare(&[&nowhere[..], &[parameters]].concat()).expect(2);
         run.stderr.lines().next().unwrap().to_owned() + "\n"
     };
     let mut said = String::new();

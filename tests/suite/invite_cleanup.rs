@@ -11,7 +11,8 @@ use upkeep_test_servers::fault_proxy::Fault;
 use uuid::Uuid;
 
 use crate::site::{
-    DatabaseKind, Dialect, EVERYWHERE, Event, Run, Sample, Site, StorageKind, deletes_assets, finish, wait_until,
+    DatabaseKind, Dialect, EVERYWHERE, Event, Run, Sample, Site, StorageKind, deletes_assets, finish, run_bare,
+    wait_until,
 };
 
 use DatabaseKind::{Postgres, Sqlite};
@@ -192,6 +193,37 @@ fn a_point_in_time_that_lies_ahead_is_obeyed_with_a_warning() {
 }
 
 #[test]
+fn it_is_described() {
+    assert_snapshot!(run_bare(&["jobs", "describe", "invite-cleanup"]).transcript(), @r#"
+    exit code 0
+    --- stdout
+    invite-cleanup
+      A job for cleaning up expired invites
+
+    Removes
+      Guest invites that are inactive, and guest invites that expired before a given
+      point in time, with the permissions they gave.
+
+    Keeps
+      Active invites without an expiration, or with one at or after that point in
+      time; rooms and events; invitations of users and by e-mail.
+
+    Parameters
+      expired_before: an RFC 3339 time with a zone, or null [default: null]
+          Active invites that expired before this point in time, such as
+          "2026-01-31T12:00:00+01:00", are deleted; null stands for the start of the
+          run. Inactive invites are deleted whenever they expire.
+    "#);
+    assert_snapshot!(run_bare(&["jobs", "default-parameters", "invite-cleanup"]).transcript(), @r#"
+    exit code 0
+    --- stdout
+    {
+      "expired_before": null
+    }
+    "#);
+}
+
+#[test]
 fn what_is_done_is_told() {
     let site = Site::new(Postgres, StorageKind::S3);
     let execute = |more: &[&str]| {
@@ -268,24 +300,24 @@ fn wrong_parameters_are_named_before_anything_is_connected() {
     }
     said += &refused(r#"{"expired_befor": null}"#);
     assert_snapshot!(said, @r#"
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text ""
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "yesterday"
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "2026-01-31"
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "2026-01-31T12:00:00"
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "2026-02-30T12:00:00Z"
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "2026-01-31T25:00:00Z"
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "2026-01-31T12:00:00+25:00"
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "20260131T120000Z"
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "+12026-01-31T12:00:00Z"
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "2026-01-31T12:00:00Z "
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not the text "2026-01-31T12:00:00 Europe/Berlin"
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not 0
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not 1769860800
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not -1
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not 1.5
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not true
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not a list
-    error: parameter expired_before: expected an RFC 3339 time with a zone, such as "2026-01-31T12:00:00+01:00", or null, not an object
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not the text ""
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not the text "yesterday"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not the text "2026-01-31"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not the text "2026-01-31T12:00:00"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not the text "2026-02-30T12:00:00Z"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not the text "2026-01-31T25:00:00Z"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not the text "2026-01-31T12:00:00+25:00"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not the text "20260131T120000Z"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not the text "+12026-01-31T12:00:00Z"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not the text "2026-01-31T12:00:00Z "
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not the text "2026-01-31T12:00:00 Europe/Berlin"
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not 0
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not 1769860800
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not -1
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not 1.5
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not true
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not a list
+    error: parameter expired_before: expected an RFC 3339 time with a zone, or null, not an object
     error: invite-cleanup has no parameter "expired_befor"; did you mean expired_before?
     "#);
 }
@@ -293,7 +325,7 @@ fn wrong_parameters_are_named_before_anything_is_connected() {
 /// What is said of these parameters; a configuration that does not exist is not even looked at.
 fn refused(parameters: &str) -> String {
     let nowhere = ["--config", "/nonexistent/upkeep.toml", "jobs", "execute", "invite-cleanup", "--parameters"];
-    let run = crate::site::run_bare(&[&nowhere[..], &[parameters]].concat()).expect(2);
+    let run = run_bare(&[&nowhere[..], &[parameters]].concat()).expect(2);
     let mut lines = run.stderr.lines().map(str::to_owned);
     let error = lines.next().unwrap();
     assert_eq!(

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::site::{
     DatabaseKind, Dialect, EVERYWHERE, Event, Occurs, Run, Sample, Site, StorageKind, deletes_assets, finish, is_trial,
-    once, wait_until,
+    once, run_bare, wait_until,
 };
 
 use DatabaseKind::{Postgres, Sqlite};
@@ -209,6 +209,40 @@ fn the_minimum_age_is_that_of_the_configuration() {
 }
 
 #[test]
+fn it_is_described() {
+    assert_snapshot!(run_bare(&["jobs", "describe", "room-cleanup"]).transcript(), @"
+    exit code 0
+    --- stdout
+    room-cleanup
+      A job to remove all rooms that have no event associated with them
+
+    Removes
+      Rooms without any event, whoever created them. With each room go its module
+      resources, SIP configuration, streaming targets, guest invites and assets, the
+      stored objects included; in the old generation also the permissions on all of
+      these.
+
+    Keeps
+      Rooms with an event, also one that appears while the job is at work; rooms
+      that are not older than `room_minimum_age` in the [safety] section of the
+      configuration; users and tariffs.
+
+    Parameters
+      fail_on_shared_folder_deletion_error: true or false [default: false]
+          Whether shared folders that earlier runs left behind, and that still
+          cannot be removed, are failures. Otherwise they are warnings. Rooms
+          themselves have no shared folders.
+    ");
+    assert_snapshot!(run_bare(&["jobs", "default-parameters", "room-cleanup"]).transcript(), @r#"
+    exit code 0
+    --- stdout
+    {
+      "fail_on_shared_folder_deletion_error": false
+    }
+    "#);
+}
+
+#[test]
 fn what_is_done_is_told() {
     let site = Site::new(Postgres, StorageKind::S3);
     let execute = |more: &[&str]| {
@@ -261,7 +295,7 @@ fn what_is_done_is_told() {
 fn wrong_parameters_are_named_before_anything_is_connected() {
     let refused = |parameters: &str| {
         let nowhere = ["--config", "/nonexistent/upkeep.toml", "jobs", "execute", "room-cleanup", "--parameters"];
-        crate::site::run_bare(&[&nowhere[..], &[parameters]].concat()).expect(2).stderr
+        run_bare(&[&nowhere[..], &[parameters]].concat()).expect(2).stderr
     };
     let name = "fail_on_shared_folder_deletion_error";
     let mut said = String::new();

@@ -25,8 +25,8 @@ pub struct InviteCleanup;
 /// What an operator may set.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Parameters {
-    /// Active invites that expired before this point in time are deleted; null stands for the start of the run.
-    /// Inactive invites are deleted whenever they expire.
+    /// Active invites that expired before this point in time, such as "2026-01-31T12:00:00+01:00", are deleted; null
+    /// stands for the start of the run. Inactive invites are deleted whenever they expire.
     #[serde(deserialize_with = "point_in_time")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     expired_before: Option<DateTime<Utc>>,

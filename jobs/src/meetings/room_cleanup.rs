@@ -34,7 +34,8 @@ impl Job for RoomCleanup {
     const ABOUT: &'static str = "A job to remove all rooms that have no event associated with them";
     const REMOVES: &'static str = "\
 Rooms without any event, whoever created them. With each room go its module resources, SIP configuration, streaming \
-targets, guest invites and assets, the stored objects included.";
+targets, guest invites and assets, the stored objects included; in the old generation also the permissions on all of \
+these.";
     const KEEPS: &'static str = "\
 Rooms with an event, also one that appears while the job is at work; rooms that are not older than `room_minimum_age` in \
 the [safety] section of the configuration; users and tariffs.";
