@@ -93,26 +93,38 @@ fn add_others(site: &Site, database: DatabaseKind, number: u32, days_ago: i32) {
     }
 }
 
-/// A run deletes the first long before it comes to the last; a dry run must know that although it deletes nothing.
+/// A run deletes the first two long before it comes to the third; a dry run must know that although it deletes nothing.
 #[test]
 fn events_of_a_room_may_be_batches_and_pages_apart() {
-    let number = |n: u128| Uuid::from_u128(n);
-    for (database, others, days_ago, goes) in [
+    for (database, others, days_ago, goes, owner) in [
         // In different batches of a run and groups of a dry run.
-        (Postgres, 1_050, 40, true),
-        (PostgresOld, 1_050, 40, false),
+        (Postgres, 1_050, 40, true, 0),
+        (PostgresOld, 1_050, 40, true, 2),
+        (PostgresOld, 1_050, 40, false, 1),
         // In different pages.
-        (PostgresOld, 2_050, 1, true),
+        (PostgresOld, 2_050, 1, true, 0),
     ] {
-        let mut events = [Event::ended(31).with_assets(2), Event::ended(if goes { 31 } else { 29 }), Event::ended(50)];
-        for (event, id) in events.iter_mut().zip([1, u128::MAX / 3, u128::MAX]) {
-            event.id = number(id);
+        let mut events = [
+            Event::ended(31).with_assets(2),
+            Event::ended(50).with_assets(1),
+            Event::ended(if goes { 31 } else { 29 }),
+        ];
+        // The fixture makes the numbers by which events are read out of their ids: two before all others, and one after.
+        for (event, id) in events.iter_mut().zip([u128::MAX, 1, u128::MAX / 3]) {
+            event.id = Uuid::from_u128(id);
         }
-        let [first, second, third] = &events;
-        let site = shared_room(database, &[third, second, first]);
+        let room = events[owner].room;
+        let mut in_order: Vec<_> = events.iter().collect();
+        in_order.swap(0, owner);
+        let site = shared_room(database, &in_order);
         add_others(&site, database, others, days_ago);
+        let numbers = "SELECT id::text FROM events ORDER BY id_serial";
+        let ids = site.texts(numbers);
+        assert_eq!((&ids[0], &ids[1]), (&events[0].id.to_string(), &events[1].id.to_string()));
+        assert_eq!(ids.last(), Some(&events[2].id.to_string()));
+
         let report = look_and_run(&site);
-        let room = site.number(&format!("SELECT count(*) FROM rooms WHERE id = '{}'", third.room));
+        let room = site.number(&format!("SELECT count(*) FROM rooms WHERE id = '{room}'"));
         assert_eq!(room == 0, goes, "{database:?} {others}");
         let due = if days_ago > 30 { others } else { 0 } + if goes { 3 } else { 2 };
         assert_eq!(report["counts"]["deleted"], due);
