@@ -68,6 +68,9 @@ fn a_platform_gets_upkeeps_tables_when_asked() {
     The platform's schema
       generation               new, with dates in event_dates
       event-cleanup            can run
+      adhoc-event-cleanup      can run
+      invite-cleanup           can run
+      room-cleanup             can run
     ");
     assert_snapshot!(site.upkeep(&["jobs", "history"]).transcript_at(&site), @"
     exit code 0
