@@ -17,6 +17,7 @@ mod command_line;
 mod crashes;
 mod database_faults;
 mod demo;
+mod doctor;
 mod event_cascade;
 mod event_cleanup;
 mod folders;

@@ -17,3 +17,4 @@ pub use adhoc_event_cleanup::AdhocEventCleanup;
 pub use event_cleanup::EventCleanup;
 pub use invite_cleanup::InviteCleanup;
 pub use room_cleanup::RoomCleanup;
+pub use room_removal::sample_of_objects;
