@@ -22,7 +22,10 @@ macro_rules! jobs {
 pub static JOBS: &[&dyn AnyJob] = jobs! {
     system::SelfCheck,
     meetings::EventCleanup,
+    meetings::AdhocEventCleanup,
+    meetings::InviteCleanup,
     assets::SyncStorageFiles,
+    meetings::RoomCleanup,
 };
 
 /// The job called `name`.

@@ -1,5 +1,6 @@
 //! What every job is made of.
 
+mod candidates;
 mod changes;
 mod cleanup;
 mod context;
@@ -17,6 +18,7 @@ mod report;
 mod retention;
 mod summary;
 
+pub(crate) use candidates::{Candidate, Candidates, Held};
 pub use changes::{Change, Changed, change_all};
 pub use cleanup::{Cleanup, Due, Preparation, Removal, Step};
 pub use context::{Context, Resources, StorageSettings, Stores};
