@@ -13,6 +13,7 @@ mod site;
 
 mod bad_input;
 mod command_line;
+mod contention;
 mod crashes;
 mod database_faults;
 mod demo;
