@@ -16,7 +16,7 @@ use crate::platform::database::{Connection, Ids, Number, Requirement, SqlTexts, 
 pub(crate) const TABLE: &str = "casbin_rule";
 
 /// What the removal of permissions works on.
-pub(crate) const REQUIRES: [Requirement; 1] = [Requirement::IfThere(TABLE, &["id", "ptype", "v0", "v1"])];
+pub(crate) const REQUIRES: [Requirement; 1] = [Requirement::IfThere(TABLE, &["ptype", "v0", "v1"])];
 
 /// What permissions are for, or whose they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,27 +85,26 @@ pub(crate) fn remove(
     if subjects.is_empty() && resources.is_empty() {
         return Ok(0);
     }
-    // Two conditions, each with an index: (ptype, v1), and the unique one that begins with (ptype, v0).
-    let on = format!("FROM {TABLE} WHERE ptype = 'p' AND v1 {}", connection.is_among_texts(1));
-    let of = |number| format!("FROM {TABLE} WHERE ptype IN ('g', 'p') AND v0 {}", connection.is_among_texts(number));
+    // Either half has its index: (ptype, v1), and the unique one that begins with (ptype, v0).
+    let rules = format!(
+        "FROM {TABLE} WHERE (ptype = 'p' AND v1 {}) OR (ptype IN ('g', 'p') AND v0 {})",
+        connection.is_among_texts(1),
+        connection.is_among_texts(2),
+    );
+    let (resources, subjects) = (Texts(resources), Texts(subjects));
     match step {
         Step::Count => {
-            let sql = format!("SELECT count(*) AS number FROM (SELECT id {on} UNION SELECT id {}) AS rules", of(2));
-            let (resources, subjects) = (Texts(resources), Texts(subjects));
+            let sql = format!("SELECT count(*) AS number {rules}");
             let found: Number = each!(connection, c => {
-                diesel::sql_query(sql).bind::<SqlTexts, _>(resources).bind::<SqlTexts, _>(subjects).get_result(c)
+                diesel::sql_query(sql).bind::<SqlTexts, _>(&resources).bind::<SqlTexts, _>(&subjects).get_result(c)
             })?;
             Ok(found.number.unsigned_abs())
         }
         Step::Remove => {
-            // Not one statement by ids: of a rule that is just being changed the condition itself is checked again.
-            let mut gone = 0;
-            for (sql, names) in [(format!("DELETE {on}"), resources), (format!("DELETE {}", of(1)), subjects)] {
-                if !names.is_empty() {
-                    let names = Texts(names);
-                    gone += each!(&mut *connection, c => diesel::sql_query(sql).bind::<SqlTexts, _>(names).execute(c))?;
-                }
-            }
+            let sql = format!("DELETE {rules}");
+            let gone = each!(connection, c => {
+                diesel::sql_query(sql).bind::<SqlTexts, _>(&resources).bind::<SqlTexts, _>(&subjects).execute(c)
+            })?;
             Ok(gone as u64)
         }
     }
