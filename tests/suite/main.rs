@@ -14,6 +14,7 @@ mod site;
 mod adhoc_event_cleanup;
 mod bad_input;
 mod command_line;
+mod contention;
 mod crashes;
 mod database_faults;
 mod demo;
