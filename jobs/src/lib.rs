@@ -4,6 +4,7 @@
 //! out, and [`platform`] for database, storage, identity provider and shared folders.
 
 pub mod accounts;
+pub mod assets;
 pub mod kit;
 pub mod meetings;
 pub mod platform;
@@ -22,6 +23,10 @@ macro_rules! jobs {
 pub static JOBS: &[&dyn AnyJob] = jobs! {
     system::SelfCheck,
     meetings::EventCleanup,
+    meetings::AdhocEventCleanup,
+    meetings::InviteCleanup,
+    assets::SyncStorageFiles,
+    meetings::RoomCleanup,
     accounts::KeycloakAccountSync,
 };
 

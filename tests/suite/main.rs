@@ -11,8 +11,10 @@
 
 mod site;
 
+mod adhoc_event_cleanup;
 mod bad_input;
 mod command_line;
+mod contention;
 mod crashes;
 mod database_faults;
 mod demo;
@@ -22,8 +24,11 @@ mod event_cleanup;
 mod folders;
 mod generations;
 mod inherit;
+mod invite_cleanup;
 mod keycloak_account_sync;
 mod properties;
 mod races;
+mod room_cleanup;
 mod shared_rooms;
 mod storage_faults;
+mod sync_storage_files;

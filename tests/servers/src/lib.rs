@@ -5,6 +5,7 @@ pub mod cutter;
 pub mod fault_proxy;
 mod http;
 pub mod keycloak;
+pub mod lister;
 pub mod nextcloud;
 pub mod pgbouncer;
 pub mod postgres;
