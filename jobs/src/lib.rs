@@ -3,6 +3,7 @@
 //! Start reading at [`meetings`], where a job's file tells its whole policy, then [`kit`] for the loop that carries it
 //! out, and [`platform`] for database, storage and shared folders.
 
+pub mod assets;
 pub mod kit;
 pub mod meetings;
 pub mod platform;
@@ -23,6 +24,7 @@ pub static JOBS: &[&dyn AnyJob] = jobs! {
     meetings::EventCleanup,
     meetings::AdhocEventCleanup,
     meetings::InviteCleanup,
+    assets::SyncStorageFiles,
     meetings::RoomCleanup,
 };
 
