@@ -3,6 +3,7 @@
 //! Start reading at [`meetings`], where a job's file tells its whole policy, then [`kit`] for the loop that carries it
 //! out, and [`platform`] for database, storage and shared folders.
 
+pub mod accounts;
 pub mod kit;
 pub mod meetings;
 pub mod platform;
@@ -21,6 +22,7 @@ macro_rules! jobs {
 pub static JOBS: &[&dyn AnyJob] = jobs! {
     system::SelfCheck,
     meetings::EventCleanup,
+    accounts::UserCleanup,
 };
 
 /// The job called `name`.

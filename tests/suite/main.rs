@@ -26,3 +26,4 @@ mod properties;
 mod races;
 mod shared_rooms;
 mod storage_faults;
+mod user_cleanup;

@@ -62,6 +62,7 @@ fn jobs_are_listed_and_described() {
     --- stdout
     self-check     A simple self-check of the job execution system
     event-cleanup  A job for cleaning up events that ended at minimum a defined duration ago
+    user-cleanup   A job for cleaning up users that were disabled at minimum a defined duration ago
     ");
     assert_snapshot!(run_bare(&["jobs", "describe", "self-check"]).transcript(), @"
     exit code 0
