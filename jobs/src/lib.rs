@@ -23,6 +23,9 @@ pub static JOBS: &[&dyn AnyJob] = jobs! {
     system::SelfCheck,
     meetings::EventCleanup,
     accounts::UserCleanup,
+    meetings::AdhocEventCleanup,
+    meetings::InviteCleanup,
+    meetings::RoomCleanup,
 };
 
 /// The job called `name`.

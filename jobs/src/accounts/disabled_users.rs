@@ -34,6 +34,8 @@ pub(super) struct DisabledUser {
 
 impl Cleanup for DisabledUsers<'_> {
     const ITEM: (&'static str, &'static str) = ("user", "users");
+    /// For each user who goes PostgreSQL searches whole tables, since the columns that refer to users have no index.
+    const SMALLEST_BATCH: usize = 10;
     type Row = DisabledUser;
 
     fn page(

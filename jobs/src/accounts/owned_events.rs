@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::kept_users::KeptUsers;
 use crate::each;
-use crate::kit::{Cleanup, Context, Due, Preparation, Removal, Step, Stores};
+use crate::kit::{Cleanup, Context, Preparation, Removal, Step, Stores};
 use crate::meetings::event_removal::EventRemoval;
 use crate::meetings::room_removal;
 use crate::platform::database::{Connection, Database, Id, Ids, Instant, SqlIds, SqlInstant, SqlUuid, Uid};
@@ -60,10 +60,6 @@ impl Cleanup for OwnedEvents<'_> {
 
     fn key(row: &OwnedEvent) -> Uuid {
         row.id.0
-    }
-
-    fn judge(&self, _: &OwnedEvent) -> Due {
-        Due::Now
     }
 
     fn prepare(

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::kept_users::KeptUsers;
 use crate::each;
-use crate::kit::{Cleanup, Context, Due, Removal, Step};
+use crate::kit::{Cleanup, Context, Removal, Step};
 use crate::meetings::room_removal;
 use crate::meetings::schema::Schema;
 use crate::platform::database::{Connection, Id, Ids, Instant, SqlIds, SqlInstant, SqlUuid, Uid};
@@ -60,10 +60,6 @@ impl Cleanup for OwnedRooms<'_> {
 
     fn key(row: &OwnedRoom) -> Uuid {
         row.id.0
-    }
-
-    fn judge(&self, _: &OwnedRoom) -> Due {
-        Due::Now
     }
 
     fn remove(&mut self, connection: &mut Connection, due: &[&OwnedRoom], step: Step) -> QueryResult<Removal> {

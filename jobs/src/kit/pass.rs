@@ -15,8 +15,6 @@ use super::passes::Run;
 use crate::platform::database::{Database, DatabaseError};
 use crate::platform::{Kind, Problem};
 
-/// Rows looked at per statement, whether due or not: a bound on the time of the statement and on memory.
-const WINDOW: usize = 2_000;
 /// What the platform holds locked is tried again this often at the end, with a pause before each time.
 const LAST_TRIES: u32 = 3;
 const LAST_PAUSE: Duration = Duration::from_secs(1);
@@ -31,7 +29,7 @@ pub(super) fn next_page<C: Cleanup>(
     after: &mut Option<C::Row>,
 ) -> anyhow::Result<Option<Vec<C::Row>>> {
     context.checkpoint()?;
-    let rows = database.read(|connection| cleanup.page(connection, after.as_ref(), WINDOW))?;
+    let rows = database.read(|connection| cleanup.page(connection, after.as_ref(), C::WINDOW))?;
     let Some(last) = rows.last() else { return Ok(None) };
     *after = Some(last.clone());
     let mut due = Vec::new();
@@ -65,7 +63,7 @@ pub(super) struct Pass<'p, 'a, C: Cleanup> {
 
 impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
     pub(super) fn new(run: &'p mut Run<'a>, cleanup: &'p mut C) -> Self {
-        Self { run, cleanup, pace: Pace::new(), removed: 0, refused: 0, waiting: BTreeMap::new() }
+        Self { run, cleanup, pace: Pace::new(C::SMALLEST_BATCH), removed: 0, refused: 0, waiting: BTreeMap::new() }
     }
 
     pub(super) fn all(&mut self) -> anyhow::Result<()> {
@@ -96,6 +94,13 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
         while let Some(part) = parts.pop() {
             self.run.context.checkpoint()?;
             if part.is_empty() {
+                continue;
+            }
+            if part.len() > self.pace.size() {
+                // The pace has slowed down since this was a batch.
+                let (first, rest) = part.split_at(self.pace.size());
+                parts.push(rest.to_vec());
+                parts.push(first.to_vec());
                 continue;
             }
             match self.transaction(&part, &prepared.pending_folders) {
