@@ -4,6 +4,7 @@
 //! out, and [`platform`] for database, storage and shared folders.
 
 pub mod accounts;
+pub mod assets;
 pub mod kit;
 pub mod meetings;
 pub mod platform;
@@ -25,6 +26,7 @@ pub static JOBS: &[&dyn AnyJob] = jobs! {
     accounts::UserCleanup,
     meetings::AdhocEventCleanup,
     meetings::InviteCleanup,
+    assets::SyncStorageFiles,
     meetings::RoomCleanup,
 };
 

@@ -29,7 +29,7 @@ fn proxy(site: &mut Site) -> FaultProxy {
 
 fn without_versioning(mut rule: impl FnMut(&Request) -> Fault) -> impl FnMut(&Request) -> Fault {
     move |request| match rule(request) {
-        Fault::None if asks_for_versioning(request) => Fault::AnswerDocument(UNVERSIONED),
+        Fault::None if asks_for_versioning(request) => Fault::AnswerDocument(UNVERSIONED.into()),
         fault => fault,
     }
 }

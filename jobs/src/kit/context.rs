@@ -14,7 +14,7 @@ use super::report::Report;
 use crate::platform::database::{Access, Database, DatabaseUrl, check_generation, require_migrated};
 use crate::platform::identity::{Identity, IdentitySettings};
 use crate::platform::shared_folders::{NextcloudSettings, SharedFolders};
-use crate::platform::storage::{Directory, S3, S3Settings, WriteObjects};
+use crate::platform::storage::{Directory, ReadObjects, S3, S3Settings, WriteObjects};
 use crate::platform::{Kind, Problem, Stop};
 
 /// Where objects are stored.
@@ -196,6 +196,18 @@ impl Context {
             return Err(Problem::new(Kind::Configuration, what).hint(hint));
         };
         Identity::keycloak(settings.clone())
+    }
+
+    /// The object storage, to look at; also in a dry run.
+    ///
+    /// # Errors
+    /// When the settings are unusable.
+    pub fn objects(&self) -> anyhow::Result<Arc<dyn ReadObjects>> {
+        match &self.resources()?.storage {
+            // Nothing is created in a dry run.
+            StorageSettings::Embedded(path) if self.dry_run => Ok(Arc::new(Directory::new(path.clone()))),
+            settings => Ok(settings.open(&self.stop)?),
+        }
     }
 
     /// Logs how far the run is, at most once a minute.

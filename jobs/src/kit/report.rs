@@ -63,6 +63,9 @@ pub struct Report {
     /// Folders removed at the shared-folder provider. One counts when its event goes or its entry in the outbox does,
     /// so that it counts once however often that had to be tried.
     pub shared_folders_deleted: u64,
+    /// Numbers that only the job in question knows, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<&'static str, u64>,
     /// The first warnings.
     pub warnings: Vec<String>,
     /// How many warnings there were.
@@ -102,14 +105,14 @@ impl Report {
     }
 
     /// Adds deleted rows.
-    pub(super) fn add_rows(&mut self, rows: &BTreeMap<&'static str, u64>) {
+    pub(crate) fn add_rows(&mut self, rows: &BTreeMap<&'static str, u64>) {
         add(&mut self.rows, rows);
     }
 }
 
 impl Plan {
     /// Adds rows that a run would delete.
-    pub(super) fn add_rows(&mut self, rows: &BTreeMap<&'static str, u64>) {
+    pub(crate) fn add_rows(&mut self, rows: &BTreeMap<&'static str, u64>) {
         add(&mut self.rows, rows);
     }
 }

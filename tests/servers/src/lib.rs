@@ -3,6 +3,7 @@
 mod background;
 pub mod cutter;
 pub mod fault_proxy;
+pub mod lister;
 pub mod nextcloud;
 pub mod pgbouncer;
 pub mod postgres;

@@ -23,6 +23,7 @@ fn a_platform_gets_upkeeps_tables_when_asked() {
       user-cleanup             can run
       adhoc-event-cleanup      can run
       invite-cleanup           can run
+      sync-storage-files       can run
       room-cleanup             can run
     --- stderr
     error: postgres://postgres:***@127.0.0.1:[port]/[database] lacks upkeep's own tables (0001_upkeep, 0002_embedded_platform pending)
@@ -72,6 +73,7 @@ fn a_platform_gets_upkeeps_tables_when_asked() {
       user-cleanup             can run
       adhoc-event-cleanup      can run
       invite-cleanup           can run
+      sync-storage-files       can run
       room-cleanup             can run
     ");
     assert_snapshot!(site.upkeep(&["jobs", "history"]).transcript_at(&site), @"
@@ -135,6 +137,7 @@ fn an_embedded_database_is_made_by_the_first_run_but_not_by_looking() {
       user-cleanup             can run
       adhoc-event-cleanup      can run
       invite-cleanup           can run
+      sync-storage-files       can run
       room-cleanup             can run
     ");
     assert_snapshot!(site.upkeep(&["database", "migrate"]).transcript_at(&site), @"

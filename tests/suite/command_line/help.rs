@@ -65,6 +65,7 @@ fn jobs_are_listed_and_described() {
     user-cleanup         A job for cleaning up users that were disabled at minimum a defined duration ago
     adhoc-event-cleanup  A job to cleanup adhoc events a certain duration after they were created
     invite-cleanup       A job for cleaning up expired invites
+    sync-storage-files   A job to synchronize database assets and storage files
     room-cleanup         A job to remove all rooms that have no event associated with them
     ");
     assert_snapshot!(run_bare(&["jobs", "describe", "self-check"]).transcript(), @"
