@@ -133,6 +133,11 @@ impl Cluster {
         process::cpu_time_of_family(file.lines().next().unwrap().parse().unwrap())
     }
 
+    /// Executes SQL in a database.
+    pub(crate) fn execute(&self, database: &str, sql: &str) {
+        self.0.client(database).batch_execute(sql).unwrap();
+    }
+
     /// The number that a query of a database comes to.
     pub(crate) fn number(&self, database: &str, sql: &str) -> i64 {
         self.0.client(database).query_one(sql, &[]).unwrap().get(0)
