@@ -25,6 +25,7 @@ mod folders;
 mod generations;
 mod inherit;
 mod invite_cleanup;
+mod keycloak_account_sync;
 mod properties;
 mod races;
 mod room_cleanup;
