@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+/// The smallest batch, unless a job has reason to go below.
+pub(super) const SMALLEST: usize = 50;
 const LARGEST: usize = 5_000;
 /// The first batch is so many times as large as the smallest.
 const FIRST: usize = 4;
@@ -47,7 +49,7 @@ mod tests {
 
     #[test]
     fn quick_full_batches_grow_to_the_limit_and_slow_ones_shrink_to_the_other() {
-        let mut pace = Pace::new(50);
+        let mut pace = Pace::new(SMALLEST);
         for _ in 0..10 {
             pace.took(pace.size(), Duration::from_millis(10));
         }
@@ -57,13 +59,13 @@ mod tests {
         for _ in 0..10 {
             pace.took(pace.size(), Duration::from_secs(2));
         }
-        assert_eq!(pace.size(), 50);
+        assert_eq!(pace.size(), SMALLEST);
     }
 
     #[test]
     fn a_small_rest_says_nothing_about_full_batches() {
-        let mut pace = Pace::new(50);
+        let mut pace = Pace::new(SMALLEST);
         pace.took(3, Duration::from_millis(1));
-        assert_eq!(pace.size(), 200);
+        assert_eq!(pace.size(), FIRST * SMALLEST);
     }
 }
