@@ -26,7 +26,6 @@ pub(crate) enum Of {
     /// On rooms.
     Rooms,
     /// Of users.
-    #[expect(dead_code, reason = "for the cleanup of users")]
     Users,
     /// Of guest invites.
     Invites,
@@ -47,6 +46,13 @@ impl Of {
             Of::Invites => vec![format!("invite::{id}")],
         }
     }
+}
+
+/// SQL for a list of the names of what the column `id` identifies.
+pub(crate) fn names_in_sql(of: Of, id: &str) -> String {
+    let (nobody, id) = (Uuid::nil(), format!("' || {id} || '"));
+    let names = of.names(nobody).into_iter().map(|name| format!("'{}'", name.replace(&nobody.to_string(), &id)));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 const EVENT: [&str; 8] =
