@@ -127,7 +127,7 @@ fn a_platform_in_good_health() {
       ok       upkeep's own tables are up to date
       ok       every job knows the platform's schema: new, with dates in event_dates
       ok       upkeep's user has the privileges that jobs need
-      note     foreign keys without an index in small tables (below 0.5 MB each), where it would save next to nothing: [n]
+      note     foreign keys without an index in small tables (below 0.5 MB each), where it would save next to nothing: 14
     Object storage
       ok       s3 bucket controller at http://127.0.0.1:[port] can be listed
       ok       objects can be deleted
