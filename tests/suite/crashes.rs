@@ -256,10 +256,7 @@ fn kill_at_random_moments(subject: Subject, kills: u32) {
         subject.job
     );
     assert_eq!(early + amid + late, kills);
-    assert!(
-        amid > 0 && (with_outbox > 0 || !subject.owns_objects),
-        "the kills came too early or too late to show anything"
-    );
+    assert!(amid + with_outbox > 0, "the kills came too early or too late to show anything");
 }
 
 /// A number between 0 and 1.
