@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench --bench jobs -- startup
 //! cargo bench --bench jobs -- event-cleanup [--events 5000,20000] [--repeat 3] [--indexes] [--million]
+//! cargo bench --bench jobs -- user-cleanup [--users 2000] [--repeat 3] [--indexes]
 //! cargo bench --bench jobs -- room-cleanup [--rooms 50000] [--held 5000] [--repeat 1] [--indexes]
 //! cargo bench --bench jobs -- keycloak-account-sync [--accounts 100000] [--repeat 3]
 //! ```
@@ -23,6 +24,7 @@ mod row_by_row;
 mod s3_process;
 mod startup;
 mod store;
+mod user_cleanup;
 mod work;
 
 use platform::Cluster;
@@ -39,10 +41,12 @@ fn main() {
         [CHILD, "s3"] => s3_process::serve(),
         [CHILD, "event-cleanup", program @ ..] => work::child(&event_cleanup::WORK, program),
         [CHILD, "room-cleanup", program @ ..] => work::child(&room_cleanup::WORK, program),
+        [CHILD, "user-cleanup", program @ ..] => user_cleanup::child(program),
         [CHILD, "keycloak-account-sync", program @ ..] => keycloak_account_sync::child(program),
         ["startup"] if is_asked_for => startup::print(),
         ["event-cleanup", options @ ..] if is_asked_for => event_cleanup::measure(&cluster(), options),
         ["room-cleanup", options @ ..] if is_asked_for => room_cleanup::measure(&cluster(), options),
+        ["user-cleanup", options @ ..] if is_asked_for => user_cleanup::measure(&cluster(), options),
         ["keycloak-account-sync", options @ ..] if is_asked_for => keycloak_account_sync::measure(&cluster(), options),
         _ => println!("this takes minutes: run it by `cargo bench --bench jobs -- <JOB>`; see {}", file!()),
     }

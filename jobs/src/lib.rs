@@ -23,6 +23,7 @@ macro_rules! jobs {
 pub static JOBS: &[&dyn AnyJob] = jobs! {
     system::SelfCheck,
     meetings::EventCleanup,
+    accounts::UserCleanup,
     meetings::AdhocEventCleanup,
     meetings::InviteCleanup,
     assets::SyncStorageFiles,

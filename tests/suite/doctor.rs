@@ -1,6 +1,7 @@
 //! `upkeep doctor` on platforms in good and in bad health: what it says, how it ends, and that following its advice helps.
 
 mod database;
+mod identity;
 mod leftovers;
 mod providers;
 mod storage;

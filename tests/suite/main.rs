@@ -32,3 +32,4 @@ mod room_cleanup;
 mod shared_rooms;
 mod storage_faults;
 mod sync_storage_files;
+mod user_cleanup;

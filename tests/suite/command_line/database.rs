@@ -20,6 +20,7 @@ fn a_platform_gets_upkeeps_tables_when_asked() {
     The platform's schema
       generation               new, with dates in event_dates
       event-cleanup            can run
+      user-cleanup             can run
       adhoc-event-cleanup      can run
       invite-cleanup           can run
       sync-storage-files       can run
@@ -70,6 +71,7 @@ fn a_platform_gets_upkeeps_tables_when_asked() {
     The platform's schema
       generation               new, with dates in event_dates
       event-cleanup            can run
+      user-cleanup             can run
       adhoc-event-cleanup      can run
       invite-cleanup           can run
       sync-storage-files       can run
@@ -134,6 +136,7 @@ fn an_embedded_database_is_made_by_the_first_run_but_not_by_looking() {
     The platform's schema
       generation               new, with dates in event_dates
       event-cleanup            can run
+      user-cleanup             can run
       adhoc-event-cleanup      can run
       invite-cleanup           can run
       sync-storage-files       can run

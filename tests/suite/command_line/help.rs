@@ -62,6 +62,7 @@ fn jobs_are_listed_and_described() {
     --- stdout
     self-check             A simple self-check of the job execution system
     event-cleanup          A job for cleaning up events that ended at minimum a defined duration ago
+    user-cleanup           A job for cleaning up users that were disabled at minimum a defined duration ago
     adhoc-event-cleanup    A job to cleanup adhoc events a certain duration after they were created
     invite-cleanup         A job for cleaning up expired invites
     sync-storage-files     A job to synchronize database assets and storage files

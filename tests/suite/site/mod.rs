@@ -234,6 +234,11 @@ impl Site {
         self.job("event-cleanup", more)
     }
 
+    /// Which database this is.
+    pub(crate) fn kind(&self) -> DatabaseKind {
+        self.kind
+    }
+
     /// How SQL is written for this site's database.
     pub(crate) fn dialect(&self) -> Dialect {
         Dialect::of(self.kind)
