@@ -6,6 +6,7 @@ mod database;
 mod default_parameters;
 mod demo;
 mod describe;
+mod doctor;
 mod execute;
 mod history;
 mod list;
@@ -66,6 +67,9 @@ enum Command {
     /// The configuration and where it comes from
     #[command(subcommand)]
     Config(configuration::Command),
+    /// Try everything that jobs need, and say what to do about what is found
+    #[command(after_help = doctor::EXIT_STATUS)]
+    Doctor(doctor::Arguments),
     /// Show event-cleanup at work on a sample platform of its own
     Demo(demo::Arguments),
     /// Print a completion script for a shell
@@ -123,8 +127,11 @@ pub(crate) fn main() -> ExitCode {
         return exit_code(demo::run(&session, arguments));
     }
     init_logging(verbosity, LogTo::Stderr);
+    if let Command::Doctor(arguments) = &cli.command {
+        return exit_code(doctor::run(&session, arguments));
+    }
     let done = match cli.command {
-        Command::Jobs(JobsCommand::Execute(_)) | Command::Demo(_) => Ok(()),
+        Command::Jobs(JobsCommand::Execute(_)) | Command::Demo(_) | Command::Doctor(_) => Ok(()),
         Command::Jobs(JobsCommand::DefaultParameters(arguments)) => default_parameters::run(&arguments),
         Command::Jobs(JobsCommand::List) => list::run(),
         Command::Jobs(JobsCommand::Describe(arguments)) => describe::run(&arguments),

@@ -34,9 +34,9 @@ pub(crate) enum Outcome {
 /// An error in parts.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ErrorParts {
-    message: String,
-    causes: Vec<String>,
-    hint: Option<String>,
+    pub(crate) message: String,
+    pub(crate) causes: Vec<String>,
+    pub(crate) hint: Option<String>,
 }
 
 /// All that can be told about a run.

@@ -53,6 +53,52 @@ struct Holder {
     lapsed: bool,
 }
 
+/// A lease as it stands in the database.
+#[derive(QueryableByName)]
+pub(crate) struct HeldLease {
+    /// The job.
+    #[diesel(sql_type = Text)]
+    pub(crate) job: String,
+    #[diesel(sql_type = SqlUuid)]
+    run_id: Uid,
+    #[diesel(sql_type = SqlJson)]
+    owner: Json,
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    lapsed: bool,
+}
+
+impl HeldLease {
+    /// Who holds it.
+    pub(crate) fn holder(&self) -> String {
+        in_words(self.run_id.0, self.owner().as_ref())
+    }
+
+    /// Whether the run has ended without saying so, so that the next one takes its place.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.lapsed || self.owner().as_ref().is_some_and(Owner::is_dead)
+    }
+
+    fn owner(&self) -> Option<Owner> {
+        serde_json::from_value(self.owner.0.clone()).ok()
+    }
+}
+
+/// All leases.
+pub(crate) fn held_leases(connection: &mut Connection) -> QueryResult<Vec<HeldLease>> {
+    let sql = format!(
+        "SELECT job, run_id, owner, expires_at <= {} AS lapsed FROM upkeep_leases ORDER BY job",
+        connection.clock()
+    );
+    each!(connection, c => diesel::sql_query(&sql).load(c))
+}
+
+fn in_words(run: Uuid, owner: Option<&Owner>) -> String {
+    match owner {
+        Some(Owner { host, pid, .. }) => format!("run {run}, process {pid} on {host}"),
+        None => format!("run {run}"),
+    }
+}
+
 /// What came of asking for the lease.
 enum Asked {
     Taken { from: Option<Uuid> },
@@ -155,10 +201,6 @@ fn ask(connection: &mut Connection, document: &Document, owner: &Owner) -> Query
     let holder: Option<Holder> =
         each!(&mut *connection, c => diesel::sql_query(&sql).bind::<Text, _>(document.job).get_result(c)).optional()?;
     let known: Option<Owner> = holder.as_ref().and_then(|holder| serde_json::from_value(holder.owner.0.clone()).ok());
-    let in_words = |run: Uuid, owner: Option<&Owner>| match owner {
-        Some(Owner { host, pid, .. }) => format!("run {run}, process {pid} on {host}"),
-        None => format!("run {run}"),
-    };
     let from = match &holder {
         None => None,
         Some(holder) if holder.lapsed || known.as_ref().is_some_and(Owner::is_dead) => Some(holder.run_id.0),

@@ -19,8 +19,8 @@ use upkeep_jobs::platform::{Problem, Stop};
 
 pub(crate) use self::document::{Document, ErrorParts, kind_of};
 pub(crate) use self::history::{PastRun, past_runs};
-pub(crate) use self::lease::IfRunning;
 use self::lease::Lease;
+pub(crate) use self::lease::{IfRunning, held_leases};
 pub(crate) use self::logging::{LogTo, Verbosity, init as init_logging, may_colour, on_one_line};
 use crate::config::Config;
 

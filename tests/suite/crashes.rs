@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use crate::site::{DatabaseKind, Event, Run, Sample, Site, StorageKind, finish};
 
-/// SIGKILLs at random moments.
+/// SIGKILLs at random moments, on the new generation and on the old.
 const KILLS: u32 = 220;
+const KILLS_ON_OLD: u32 = 40;
 /// They are shared out among so many platforms at once.
 const AT_ONCE: u32 = 2;
 /// Every place where the program can be made to die, and how often it is passed at least in a run of [`sample`].
@@ -90,7 +91,8 @@ impl Trial {
 #[test]
 fn dying_at_every_named_point_leaves_what_the_next_run_finishes() {
     assert_eq!(named_in_the_source(), CRASH_POINTS.iter().map(|(name, _)| (*name).to_owned()).collect());
-    let trial = Trial::new(DatabaseKind::Postgres);
+    // Where the last commit deletes from most tables.
+    let trial = Trial::new(DatabaseKind::PostgresOld);
     for (name, times) in CRASH_POINTS {
         for time in 1..=times {
             let place = format!("{name}:{time}");
@@ -125,12 +127,21 @@ fn named_in_the_source() -> BTreeSet<String> {
 
 #[test]
 fn sigkill_at_random_moments_leaves_what_the_next_run_finishes() {
+    kill_at_random_moments(DatabaseKind::Postgres, KILLS);
+}
+
+#[test]
+fn sigkill_on_the_old_generation_leaves_what_the_next_run_finishes() {
+    kill_at_random_moments(DatabaseKind::PostgresOld, KILLS_ON_OLD);
+}
+
+fn kill_at_random_moments(database: DatabaseKind, kills: u32) {
     let [early, amid, late, with_outbox] = [const { AtomicU32::new(0) }; 4];
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                let trial = Trial::new(DatabaseKind::Postgres);
-                for _ in 0..KILLS / AT_ONCE {
+                let trial = Trial::new(database);
+                for _ in 0..kills / AT_ONCE {
                     trial.begin();
                     // Connecting takes the first part of a run; most moments should lie in the rest.
                     let delay = trial.takes.mul_f64(0.2 + 0.8 * chance());
@@ -154,10 +165,10 @@ fn sigkill_at_random_moments_leaves_what_the_next_run_finishes() {
     });
     let [early, amid, late, with_outbox] = [early, amid, late, with_outbox].map(AtomicU32::into_inner);
     println!(
-        "{KILLS} SIGKILLs: {early} before the first commit, {amid} between commits, {late} after the last; \
+        "{kills} SIGKILLs: {early} before the first commit, {amid} between commits, {late} after the last; \
          {with_outbox} left entries in the outbox"
     );
-    assert_eq!(early + amid + late, KILLS);
+    assert_eq!(early + amid + late, kills);
     assert!(amid > 0 && with_outbox > 0, "the kills came too early or too late to show anything");
 }
 

@@ -34,7 +34,7 @@ fn an_ended_event_goes_with_everything_and_others_stay_untouched() {
 
 /// What is expected of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(crate) enum Fate {
     Goes,
     Stays,
     StaysWithWarning,
@@ -84,7 +84,8 @@ fn almost_over() -> Event {
     event
 }
 
-fn kinds() -> Vec<(&'static str, Event, Fate)> {
+/// Events of every kind, named, and what is to become of them.
+pub(crate) fn kinds() -> Vec<(&'static str, Event, Fate)> {
     let adhoc = |mut event: Event| {
         event.adhoc = true;
         event

@@ -16,7 +16,7 @@ use DatabaseKind::{Postgres, PostgresOld, Sqlite};
 
 const STRICT: [&str; 2] = ["--parameters", r#"{"fail_on_shared_folder_deletion_error": true}"#];
 
-fn connect(site: &mut Site, url: &str) {
+pub(crate) fn connect(site: &mut Site, url: &str) {
     site.set(
         "shared_folder",
         &format!("provider = \"nextcloud\"\nurl = {url:?}\nusername = {USERNAME:?}\npassword = {PASSWORD:?}"),

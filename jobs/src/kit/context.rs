@@ -28,6 +28,20 @@ pub enum StorageSettings {
     S3(S3Settings),
 }
 
+impl StorageSettings {
+    /// The store; nothing is connected yet, only the directory beside an embedded database is created.
+    ///
+    /// # Errors
+    /// When the settings are unusable.
+    pub fn open(&self, stop: &Stop) -> anyhow::Result<Arc<dyn WriteObjects>> {
+        Ok(match self {
+            Self::Directory(path) => Arc::new(Directory::new(path.clone())),
+            Self::Embedded(path) => Arc::new(Directory::created(path.clone())?),
+            Self::S3(settings) => Arc::new(S3::new(settings.clone(), stop.clone())?),
+        })
+    }
+}
+
 /// What jobs work on, as configured; connected when first used.
 #[derive(Debug, Clone)]
 pub struct Resources {
@@ -163,11 +177,7 @@ impl Context {
             return Ok(None);
         }
         let resources = self.resources()?;
-        let objects: Arc<dyn WriteObjects> = match &resources.storage {
-            StorageSettings::Directory(path) => Arc::new(Directory::new(path.clone())),
-            StorageSettings::Embedded(path) => Arc::new(Directory::created(path.clone())?),
-            StorageSettings::S3(settings) => Arc::new(S3::new(settings.clone(), self.stop.clone())?),
-        };
+        let objects = resources.storage.open(&self.stop)?;
         let folders = match &resources.shared_folders {
             Some(settings) => SharedFolders::nextcloud(settings.clone())?,
             None => SharedFolders::unconfigured(),

@@ -21,7 +21,7 @@ pub use context::{Context, Resources, StorageSettings, Stores};
 pub use crash::crash_point;
 pub use guard::Guard;
 pub use job::{AnyJob, Job};
-pub use outbox::{PendingFolder, StoredObject};
+pub use outbox::{PendingFolder, StoredObject, Waiting, waiting};
 pub use parameters::{parse_parameters, type_in_words};
 pub use passes::{Passes, clean_up, clean_up_in_passes};
 pub use report::{Counts, Failure, Plan, Report};

@@ -203,6 +203,45 @@ pub(super) fn left_behind(connection: &mut Connection, kind: Kind, after: i64) -
     })
 }
 
+/// Entries of one kind and place.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Waiting {
+    /// `object` or `shared_folder`.
+    #[diesel(sql_type = Text)]
+    pub kind: String,
+    /// The store or provider that has them.
+    #[diesel(sql_type = Text)]
+    pub location: String,
+    /// How many there are.
+    #[diesel(sql_type = BigInt)]
+    pub number: i64,
+    /// The age of the oldest in seconds, by the database's clock.
+    #[diesel(sql_type = BigInt)]
+    pub seconds: i64,
+    /// Why one of them could not be deleted; `None` if none was tried.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub last_error: Option<String>,
+}
+
+/// What waits for a later run, entries of runs under way left out.
+///
+/// # Errors
+/// When the outbox cannot be read.
+pub fn waiting(connection: &mut Connection) -> QueryResult<Vec<Waiting>> {
+    let age = match connection {
+        Connection::Postgres(_) => "CAST(extract(epoch FROM now() - min(p.recorded_at)) AS BIGINT)",
+        Connection::Sqlite(_) => "CAST(unixepoch() - min(p.recorded_at) / 1000000 AS BIGINT)",
+    };
+    let sql = format!(
+        "SELECT p.kind, p.location, count(*) AS number, {age} AS seconds, max(p.last_error) AS last_error \
+         FROM upkeep_pending_deletions p WHERE NOT EXISTS \
+             (SELECT 1 FROM upkeep_leases l WHERE l.run_id = p.run_id AND l.expires_at > {}) \
+         GROUP BY p.kind, p.location ORDER BY p.kind, p.location",
+        connection.clock()
+    );
+    each!(connection, c => diesel::sql_query(&sql).load(c))
+}
+
 /// How many entries there are.
 pub(super) fn backlog(connection: &mut Connection) -> QueryResult<u64> {
     let found: Number = each!(connection, c => {

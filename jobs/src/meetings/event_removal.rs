@@ -11,7 +11,7 @@ use diesel::{QueryResult, RunQueryDsl};
 use uuid::Uuid;
 
 use super::event_folders::{self, SeenTo};
-use super::permissions::Of;
+use super::permissions::{self, Of};
 use super::schema::Schema;
 use super::{room_removal, rows};
 use crate::each;
@@ -91,19 +91,34 @@ impl EventRemoval {
         if events.0.is_empty() {
             return Ok(Removal { locked, ..Removal::default() });
         }
-        let rooms = self.own_rooms(connection, &events, step)?;
+        // In a dry run earlier batches have only been looked at, but in a run they would be gone by now.
+        let gone_before = Ids(self.would_be_gone.iter().copied().collect());
+        let rooms = self.own_rooms(connection, &events, &gone_before, step)?;
         let mut rows = rows::remove(connection, &self.schema, &REQUIRES, &events, step)?;
         let shared_folders = rows.get("event_shared_folders").copied().unwrap_or(0);
-        let of_rooms = room_removal::remove_with(connection, &self.schema, &rooms, &[(Of::Events, &events)], step)?;
+        let also = [(Of::Events, &events), (Of::Events, &gone_before)];
+        let of_rooms = room_removal::remove_with(connection, &self.schema, &rooms, &also, step)?;
         rows.extend(of_rooms.rows);
+        // The permissions on those have been counted with them; a guest of their room may have had some.
+        let counted = permissions::remove(connection, &self.schema, &also[1..], step)?;
+        if counted > 0
+            && let Some(number) = rows.get_mut(permissions::TABLE)
+        {
+            *number = number.saturating_sub(counted);
+        }
         Ok(Removal { ids: events.0, locked, rows, objects: of_rooms.objects, shared_folders, ..Removal::default() })
     }
 
     /// The rooms of `events` that no other event uses. Their rows are locked, so that none can slip in: an event that
     /// refers to a room needs a lock on it.
-    fn own_rooms(&mut self, connection: &mut Connection, events: &Ids, step: Step) -> QueryResult<Ids> {
-        // In a dry run earlier batches have only been looked at, but in a run they would be gone by now.
-        let gone = Ids(events.0.iter().chain(&self.would_be_gone).copied().collect());
+    fn own_rooms(
+        &mut self,
+        connection: &mut Connection,
+        events: &Ids,
+        gone_before: &Ids,
+        step: Step,
+    ) -> QueryResult<Ids> {
+        let gone = Ids(events.0.iter().chain(&gone_before.0).copied().collect());
         let (among, gone_too) = (connection.is_among_ids(1), connection.is_among_ids(2));
         let others = format!("(SELECT 1 FROM events other WHERE other.room = e.room AND NOT other.id {gone_too})");
         let mut load = |sql: String| -> QueryResult<Vec<Uuid>> {

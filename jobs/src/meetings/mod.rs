@@ -11,3 +11,4 @@ mod schedule;
 pub(crate) mod schema;
 
 pub use event_cleanup::EventCleanup;
+pub use room_removal::sample_of_objects;

@@ -68,7 +68,10 @@ pub(crate) fn remove_with(
 }
 
 /// The keys of up to `number` assets of the platform, whichever.
-pub(crate) fn sample_of_objects(connection: &mut Connection, number: usize) -> QueryResult<Vec<String>> {
+///
+/// # Errors
+/// When they cannot be read.
+pub fn sample_of_objects(connection: &mut Connection, number: usize) -> QueryResult<Vec<String>> {
     let number = i64::try_from(number).unwrap_or(i64::MAX);
     let assets: Vec<Id> = each!(connection, c => {
         diesel::sql_query("SELECT id FROM assets ORDER BY id LIMIT $1").bind::<BigInt, _>(number).load(c)

@@ -61,6 +61,8 @@ pub enum Fault {
     AnswerNothing(u16),
     /// The upstream never sees it; the answer has this status and a page for people.
     AnswerPage(u16),
+    /// The upstream never sees it; the answer is 200 with this document.
+    AnswerDocument(&'static str),
     /// The connection is reset and the upstream never sees it.
     Reset,
     /// It is forwarded after this time.
@@ -163,6 +165,7 @@ async fn serve(mut client: TcpStream, state: &State) -> io::Result<()> {
         Fault::AnswerPage(status) => {
             answer(&mut client, &request, status, "<!DOCTYPE html><html><body>It works!</body></html>").await
         }
+        Fault::AnswerDocument(document) => answer(&mut client, &request, 200, document).await,
         Fault::Reset => client.set_zero_linger(),
         Fault::Delay(time) => {
             tokio::time::sleep(time).await;

@@ -235,6 +235,11 @@ impl Shared {
             self.share_request(request, id)
         } else if let Some(file) = path.strip_prefix("/remote.php/dav/files/") {
             self.file_request(request, file)
+        } else if path == "/ocs/v2.php/cloud/user" {
+            match request.authorised(USERNAME, PASSWORD) {
+                true => answers::user(USERNAME),
+                false => answers::ocs(401, 997, false),
+            }
         } else if path.starts_with("/ocs/") {
             answers::ocs(404, 998, false)
         } else {
@@ -251,6 +256,10 @@ impl Shared {
         }
         if id.is_empty() || id.contains('/') {
             return answers::ocs(404, 998, false);
+        }
+        if request.method == "GET" {
+            let status = if self.state().shares.contains_key(&decoded(id)) { 200 } else { 404 };
+            return answers::ocs(status, status, request.wants_json());
         }
         if request.method != "DELETE" {
             return answers::ocs(405, 405, request.wants_json());

@@ -223,7 +223,7 @@ fn a_user_who_may_not_delete() {
     std::fs::write(site.configuration(), limited).unwrap();
     assert_snapshot!(shown(complaint(&site, &fails(&site, 78))), @"
     error: upkeep's user may not use upkeep's own tables in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on upkeep_leases, upkeep_migrations, upkeep_pending_deletions, upkeep_runs
-    hint: GRANT SELECT, INSERT, UPDATE, DELETE ON upkeep_leases, upkeep_migrations, upkeep_pending_deletions, upkeep_runs TO the user in [database] url
+    hint: GRANT SELECT, INSERT, UPDATE, DELETE ON upkeep_leases, upkeep_migrations, upkeep_pending_deletions, upkeep_runs TO [user];
     ");
     let own =
         "SELECT, INSERT, UPDATE, DELETE ON upkeep_leases, upkeep_migrations, upkeep_pending_deletions, upkeep_runs";
@@ -232,7 +232,7 @@ fn a_user_who_may_not_delete() {
     assert_eq!(complaint(&site, &site.upkeep(&[&EXECUTE[..], &["--dry-run"]].concat()).expect(78)), refused);
     assert_snapshot!(shown(refused), @"
     error: upkeep's user may not use upkeep's own tables in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on upkeep_leases
-    hint: GRANT SELECT, INSERT, UPDATE, DELETE ON upkeep_leases TO the user in [database] url
+    hint: GRANT SELECT, INSERT, UPDATE, DELETE ON upkeep_leases TO [user];
     ");
     site.execute(&format!("GRANT {own} TO {user}"));
     site.upkeep(&EXECUTE).expect(0);
@@ -242,7 +242,7 @@ fn a_user_who_may_not_delete() {
     site.execute(&format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {user}; REVOKE DELETE ON invites FROM {user}"));
     assert_snapshot!(shown(complaint(&site, &fails(&site, 78))), @"
     error: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
-    hint: GRANT SELECT, UPDATE, DELETE ON invites TO the user in [database] url
+    hint: GRANT DELETE ON invites TO [user];
     ");
     assert_snapshot!(shown(site.upkeep(&["database", "status"]).transcript_at(&site)), @"
     exit code 78
@@ -258,7 +258,7 @@ fn a_user_who_may_not_delete() {
       event-cleanup            cannot run: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
     --- stderr
     error: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
-    hint: GRANT SELECT, UPDATE, DELETE ON invites TO the user in [database] url
+    hint: GRANT DELETE ON invites TO [user];
     ");
     site.execute(&format!("GRANT DELETE ON invites TO {user}"));
     site.upkeep(&EXECUTE).expect(0);

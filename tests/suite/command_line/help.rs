@@ -6,7 +6,7 @@ use upkeep_jobs::JOBS;
 
 use crate::site::run_bare;
 
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 15] = [
     &[],
     &["jobs"],
     &["jobs", "execute"],
@@ -20,6 +20,7 @@ const COMMANDS: [&[&str]; 14] = [
     &["config"],
     &["config", "show"],
     &["config", "check"],
+    &["doctor"],
     &["completions"],
 ];
 

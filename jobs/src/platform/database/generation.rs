@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diesel::sql_types::{Bool, Text};
-use diesel::{QueryResult, QueryableByName, RunQueryDsl};
+use diesel::sql_types::Text;
+use diesel::{QueryableByName, RunQueryDsl};
 
 use super::super::problem::{Kind, Problem};
 use super::types::{SqlTexts, Texts};
@@ -80,11 +80,11 @@ struct Column {
 }
 
 #[derive(QueryableByName)]
-struct Privileges {
+struct Lacking {
     #[diesel(sql_type = Text)]
-    relation: String,
-    #[diesel(sql_type = Bool)]
-    sufficient: bool,
+    tables: String,
+    #[diesel(sql_type = Text)]
+    remedy: String,
 }
 
 const POSTGRES_COLUMNS: &str = "SELECT c.relname::text AS relation, a.attname::text AS name \
@@ -95,10 +95,25 @@ const SQLITE_COLUMNS: &str = "SELECT s.name AS relation, c.name AS name \
     FROM sqlite_schema s, pragma_table_info(s.name) c \
     WHERE s.type = 'table' AND s.name IN (SELECT value FROM json_each($1))";
 
-/// Locking rows needs UPDATE, removing them DELETE.
-const POSTGRES_PRIVILEGES: &str = "SELECT name AS relation, \
-    has_table_privilege(name, 'SELECT') AND has_table_privilege(name, 'UPDATE') \
-    AND has_table_privilege(name, 'DELETE') AS sufficient FROM unnest($1) AS given(name)";
+/// The tables among those given on which privileges are missing, and the statement that grants these, for each set of
+/// privileges. Locking rows needs UPDATE, removing them DELETE.
+const POSTGRES_LACKING: &str = "SELECT string_agg(name, ', ' ORDER BY name) AS tables, \
+    format('GRANT %s ON %s TO %I;', privileges, string_agg(name, ', ' ORDER BY name), current_user) AS remedy \
+    FROM (SELECT given.name, string_agg(needed.privilege, ', ' ORDER BY needed.rank) AS privileges \
+        FROM unnest($1) AS given(name), \
+            unnest(ARRAY['SELECT', 'UPDATE', 'DELETE']) WITH ORDINALITY AS needed(privilege, rank) \
+        WHERE NOT has_table_privilege(given.name, needed.privilege) GROUP BY given.name) AS lacking \
+    GROUP BY privileges ORDER BY privileges";
+
+/// What is wrong with a schema, and what to do about it.
+struct Wrong {
+    what: String,
+    hint: &'static str,
+}
+
+const ANOTHER_DATABASE: &str =
+    "check that [database] url names the platform's own database and that its schema is on the search path";
+const HALF_MIGRATED: &str = "a migration of the platform seems to have stopped halfway; let the platform finish it";
 
 /// Which tables and columns a database has, of those asked for.
 pub struct Catalogue {
@@ -135,10 +150,10 @@ impl Catalogue {
     /// # Errors
     /// A configuration problem if there is none, or more than one: it would be a guess which of them counts.
     pub fn only(&self, choices: &[Columns]) -> Result<Columns, Problem> {
-        self.choose(choices).map_err(|what| self.refuse(&what))
+        self.choose(choices).map_err(|wrong| self.refuse(&[wrong]))
     }
 
-    fn choose(&self, choices: &[Columns]) -> Result<Columns, String> {
+    fn choose(&self, choices: &[Columns]) -> Result<Columns, Wrong> {
         let there: Vec<_> =
             choices.iter().copied().filter(|choice| self.missing(choice.0, choice.1).is_empty()).collect();
         let list = |columns: &[Columns], or| {
@@ -148,8 +163,8 @@ impl Catalogue {
         };
         match there[..] {
             [one] => Ok(one),
-            [] => Err(format!("lacks {}", list(choices, " or "))),
-            _ => Err(format!("has {} at once", list(&there, " and "))),
+            [] => Err(Wrong { what: format!("lacks {}", list(choices, " or ")), hint: ANOTHER_DATABASE }),
+            _ => Err(Wrong { what: format!("has {} at once", list(&there, " and ")), hint: HALF_MIGRATED }),
         }
     }
 
@@ -160,17 +175,11 @@ impl Catalogue {
         lacking.map(|column| format!("column {table}.{column}")).collect()
     }
 
-    fn refuse(&self, what: &str) -> Problem {
-        Problem::new(Kind::Configuration, format!("{} has no schema that upkeep knows; it {what}", self.location)).hint(
-            "check that [database] url names the platform's own database and that its schema is on the search path",
-        )
+    fn refuse(&self, wrong: &[Wrong]) -> Problem {
+        let what: Vec<_> = wrong.iter().map(|wrong| format!("it {}", wrong.what)).collect();
+        let what = format!("{} has no schema that upkeep knows; {}", self.location, what.join("; "));
+        Problem::new(Kind::Configuration, what).hint(wrong.first().map_or("", |wrong| wrong.hint))
     }
-}
-
-fn lacking_privileges(connection: &mut Connection, tables: &Texts) -> QueryResult<Vec<String>> {
-    let Connection::Postgres(c) = connection else { return Ok(Vec::new()) };
-    let privileges: Vec<Privileges> = diesel::sql_query(POSTGRES_PRIVILEGES).bind::<SqlTexts, _>(tables).load(c)?;
-    Ok(privileges.into_iter().filter(|table| !table.sufficient).map(|table| table.relation).collect())
 }
 
 /// Makes sure that `database` has all that is required, and lets upkeep change it.
@@ -178,6 +187,18 @@ fn lacking_privileges(connection: &mut Connection, tables: &Texts) -> QueryResul
 /// # Errors
 /// A configuration problem that names what is missing.
 pub fn check_generation(database: &mut Database, required: &[Requirement]) -> Result<(), DatabaseError> {
+    let used = check_schema(database, required)?;
+    check_privileges(database, used)
+}
+
+/// Makes sure that `database` has all that is required, and returns the tables that will be used.
+///
+/// # Errors
+/// A configuration problem that names what is missing.
+pub fn check_schema(
+    database: &mut Database,
+    required: &[Requirement],
+) -> Result<BTreeSet<&'static str>, DatabaseError> {
     let tables = required.iter().flat_map(|one| match one {
         Requirement::Table(table, _) | Requirement::IfThere(table, _) => vec![*table],
         Requirement::OneOf(choices) => choices.iter().map(|(table, _)| *table).collect(),
@@ -190,7 +211,7 @@ pub fn check_generation(database: &mut Database, required: &[Requirement]) -> Re
             Requirement::IfThere(table, _) if !catalogue.has(table) => {}
             Requirement::Table(table, columns) | Requirement::IfThere(table, columns) => {
                 missing.extend(catalogue.missing(table, columns));
-                used.insert((*table).to_owned());
+                used.insert(*table);
             }
             // Where not even the tables are, it is no use to say what should be in them.
             Requirement::OneOf(choices) if !choices.iter().any(|(table, _)| catalogue.has(table)) => {
@@ -202,21 +223,36 @@ pub fn check_generation(database: &mut Database, required: &[Requirement]) -> Re
     if !missing.is_empty() {
         let mut seen = BTreeSet::new();
         missing.retain(|one| seen.insert(one.clone()));
-        wrong.insert(0, format!("lacks {}", missing.join(", ")));
+        wrong.insert(0, Wrong { what: format!("lacks {}", missing.join(", ")), hint: ANOTHER_DATABASE });
     }
     if !wrong.is_empty() {
-        return Err(catalogue.refuse(&wrong.join("; it ")).into());
+        return Err(catalogue.refuse(&wrong).into());
     }
-    let used = Texts(used.into_iter().collect());
-    let lacking = database.read(|connection| lacking_privileges(connection, &used))?;
-    if !lacking.is_empty() {
-        let list = lacking.join(", ");
-        return Err(Problem::new(
-            Kind::Configuration,
-            format!("upkeep's user may not clean up in {}: missing privileges on {list}", database.location()),
-        )
-        .hint(format!("GRANT SELECT, UPDATE, DELETE ON {list} TO the user in [database] url"))
-        .into());
+    Ok(used)
+}
+
+/// Makes sure that upkeep may clean up in all of `tables`, which exist.
+///
+/// # Errors
+/// A configuration problem that names the tables where it may not, and the statements that would allow it.
+pub fn check_privileges(
+    database: &mut Database,
+    tables: impl IntoIterator<Item = &'static str>,
+) -> Result<(), DatabaseError> {
+    let tables = Texts(tables.into_iter().map(str::to_owned).collect());
+    let lacking: Vec<Lacking> = database.read(|connection| match connection {
+        Connection::Postgres(c) => diesel::sql_query(POSTGRES_LACKING).bind::<SqlTexts, _>(&tables).load(c),
+        Connection::Sqlite(_) => Ok(Vec::new()),
+    })?;
+    if lacking.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let of_all = |part: fn(&Lacking) -> &str, between| lacking.iter().map(part).collect::<Vec<_>>().join(between);
+    let tables = of_all(|lacking| &lacking.tables, ", ");
+    Err(Problem::new(
+        Kind::Configuration,
+        format!("upkeep's user may not clean up in {}: missing privileges on {tables}", database.location()),
+    )
+    .hint(of_all(|lacking| &lacking.remedy, " "))
+    .into())
 }

@@ -78,7 +78,7 @@ fn applied(connection: &mut Connection) -> QueryResult<BTreeSet<String>> {
 
 /// Those of upkeep's own tables, as far as they are there, that the user may not use. Every run writes to all of them,
 /// except for the books, which it reads.
-const POSTGRES_LACKING: &str = "SELECT c.relname::text AS name FROM pg_catalog.pg_class c \
+const POSTGRES_LACKING: &str = "SELECT c.relname::text AS name, quote_ident(current_user) AS whose FROM pg_catalog.pg_class c \
     WHERE c.relname LIKE 'upkeep\\_%' AND c.relkind IN ('r', 'p') AND pg_catalog.pg_table_is_visible(c.oid) \
     AND NOT (has_table_privilege(c.oid, 'SELECT') AND (c.relname = 'upkeep_migrations' \
     OR (has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') \
@@ -88,6 +88,9 @@ const POSTGRES_LACKING: &str = "SELECT c.relname::text AS name FROM pg_catalog.p
 struct Table {
     #[diesel(sql_type = Text)]
     name: String,
+    /// The user, as SQL names it.
+    #[diesel(sql_type = Text)]
+    whose: String,
 }
 
 fn require_privileges(database: &mut Database) -> Result<(), DatabaseError> {
@@ -95,9 +98,7 @@ fn require_privileges(database: &mut Database) -> Result<(), DatabaseError> {
         Connection::Postgres(c) => diesel::sql_query(POSTGRES_LACKING).load(c),
         Connection::Sqlite(_) => Ok(Vec::new()),
     })?;
-    if lacking.is_empty() {
-        return Ok(());
-    }
+    let Some(user) = lacking.first().map(|table| table.whose.clone()) else { return Ok(()) };
     let list = lacking.into_iter().map(|table| table.name).collect::<Vec<_>>().join(", ");
     Err(Problem::new(
         Kind::Configuration,
@@ -106,7 +107,7 @@ fn require_privileges(database: &mut Database) -> Result<(), DatabaseError> {
             database.location()
         ),
     )
-    .hint(format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {list} TO the user in [database] url"))
+    .hint(format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {list} TO {user};"))
     .into())
 }
 

@@ -4,6 +4,7 @@
 //! state, so a transaction-mode connection pooler in between does no harm.
 
 mod error;
+mod examination;
 mod generation;
 mod migrations;
 mod postgres;
@@ -21,7 +22,10 @@ use diesel::connection::SimpleConnection;
 
 pub use self::error::DatabaseError;
 use self::error::Trouble;
-pub use self::generation::{Catalogue, Columns, Generation, Requirement, check_generation, generation};
+pub use self::examination::{Server, UnindexedReference, server, unindexed_references};
+pub use self::generation::{
+    Catalogue, Columns, Generation, Requirement, check_generation, check_privileges, check_schema, generation,
+};
 pub use self::migrations::{MigrationState, migrate, migration_state, require_migrated};
 pub use self::rows::{Id, Number};
 pub use self::types::{Ids, Instant, Json, SqlIds, SqlInstant, SqlJson, SqlTexts, SqlUuid, Texts, Uid};

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::super::setting::InvalidSetting;
 
@@ -49,6 +49,14 @@ impl DatabaseUrl {
     /// Whether this is PostgreSQL.
     pub fn is_postgres(&self) -> bool {
         matches!(self, Self::Postgres(_))
+    }
+
+    /// Whether it is made sure that the server is the right one, by its certificate and name.
+    pub fn verifies_server(&self) -> bool {
+        let Self::Postgres(url) = self else { return true };
+        let (_, query) = split_query(url.text.expose_secret());
+        let mut parameters = parameters(query).filter_map(Parameter::read);
+        parameters.any(|parameter| parameter.name == "sslmode" && parameter.value == "verify-full")
     }
 }
 

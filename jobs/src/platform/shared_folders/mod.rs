@@ -3,6 +3,7 @@
 //! Every operation may be repeated: what is already gone counts as removed. Nothing is sent for a folder whose
 //! stored data does not name exactly one folder below the root of the configured user.
 
+mod access;
 mod nextcloud;
 mod ocs;
 mod requests;
@@ -56,6 +57,18 @@ impl SharedFolders {
     /// `nextcloud user meet at https://cloud.example.org/`.
     pub fn location(&self) -> &str {
         &self.location
+    }
+
+    /// Finds out whether removing folders would work, without removing any; also when there is no provider, nothing is
+    /// wrong.
+    ///
+    /// # Errors
+    /// What is in the way, with what to do about it.
+    pub fn check_access(&self, stop: &Stop) -> Result<(), Problem> {
+        match &self.provider {
+            Some(nextcloud) => access::check(nextcloud, stop),
+            None => Ok(()),
+        }
     }
 
     /// Removes each folder with both its shares and answers in the order given; the error is the reason in words for

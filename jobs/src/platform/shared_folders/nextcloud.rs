@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
+use ureq::http::Method;
 use ureq::http::header::HeaderName;
 
 use super::requests::{Answer, Failure, Requests};
@@ -16,6 +17,9 @@ use crate::platform::{InvalidSetting, Stop, endpoint};
 
 /// All but the characters that RFC 3986, section 2.3, lets nobody interpret.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What the share interface wants of every request.
+pub(super) const OCS: (HeaderName, &str) = (HeaderName::from_static("ocs-apirequest"), "true");
 
 /// How to reach a Nextcloud, and as whom.
 #[derive(Debug, Clone)]
@@ -76,9 +80,9 @@ pub(super) struct Removal {
 #[derive(Debug)]
 pub(super) struct Nextcloud {
     /// Without the final slash.
-    base: String,
-    username: String,
-    requests: Requests,
+    pub(super) base: String,
+    pub(super) username: String,
+    pub(super) requests: Requests,
     /// It outlives a call: a provider that hangs must not cost its waits for every group of folders again.
     pub(super) health: Mutex<Health>,
 }
@@ -116,7 +120,7 @@ impl Nextcloud {
             let id = data.get(name).and_then(|id| id.as_str()).ok_or_else(|| format!("provider_data lacks {name}"))?;
             match id.trim() {
                 "" | "." | ".." => Err(format!("provider_data has a {name} that is no share id: {id:?}")),
-                _ => Ok(format!("{}/ocs/v2.php/apps/files_sharing/api/v1/shares/{}", self.base, encoded(id))),
+                _ => Ok(self.share(id)),
             }
         };
         let mut address = format!("{}/remote.php/dav/files/{}", self.base, encoded(&self.username));
@@ -125,6 +129,11 @@ impl Nextcloud {
             address.push_str(&encoded(segment));
         }
         Ok(Removal { write_share: share("write_share_id")?, read_share: share("read_share_id")?, folder: address })
+    }
+
+    /// The address of a share.
+    pub(super) fn share(&self, id: &str) -> String {
+        format!("{}/ocs/v2.php/apps/files_sharing/api/v1/shares/{}", self.base, encoded(id))
     }
 
     /// Removes the write share, the read share and the folder, in this order, up to the first failure.
@@ -139,26 +148,11 @@ impl Nextcloud {
     }
 
     fn delete_share(&self, url: &str, stop: &Stop) -> Result<(), Failure> {
-        let header = (HeaderName::from_static("ocs-apirequest"), "true");
-        let answer = self.requests.delete(url, Some(header), stop)?;
-        match (answer.status, ocs::parse(&answer.body)) {
-            (200, Some(ocs::Meta { status: 100 | 200 | 404, .. })) => Ok(()),
-            // 998 comes with HTTP 404 and means that nothing is behind the address: the share may well exist.
-            (404, Some(ocs::Meta { status: 998, .. })) => Err(Failure::Provider(
-                "Nextcloud does not know the request for shares; is its app files_sharing enabled?".to_owned(),
-            )),
-            (404, Some(_)) => Ok(()),
-            (404, None) if answer.body.trim().is_empty() => Ok(()),
-            (200 | 404, None) => Err(not_nextcloud(&answer)),
-            (200, Some(ocs::Meta { status: 997, message })) => Err(refused(401, None, &message)),
-            (200, Some(meta)) => Err(Failure::Own(format!("OCS status {}: {:?}", meta.status, meta.message))),
-            (_, Some(meta)) => Err(refused(answer.status, None, &meta.message)),
-            (_, None) => Err(refused(answer.status, answer.redirect_to.as_deref(), "")),
-        }
+        share_is_gone(&self.requests.send(&Method::DELETE, url, Some(OCS), stop)?)
     }
 
     fn delete_folder(&self, url: &str, stop: &Stop) -> Result<(), Failure> {
-        let answer = self.requests.delete(url, None, stop)?;
+        let answer = self.requests.send(&Method::DELETE, url, None, stop)?;
         match answer.status {
             200..=299 | 404 if answer.html => Err(not_nextcloud(&answer)),
             200..=299 => Ok(()),
@@ -170,6 +164,24 @@ impl Nextcloud {
             404 => Err(not_nextcloud(&answer)),
             status => Err(refused(status, answer.redirect_to.as_deref(), "")),
         }
+    }
+}
+
+/// Whether the answer to a request about a share means that the share is gone.
+pub(super) fn share_is_gone(answer: &Answer) -> Result<(), Failure> {
+    match (answer.status, ocs::parse(&answer.body)) {
+        (200, Some(ocs::Meta { status: 100 | 200 | 404, .. })) => Ok(()),
+        // 998 comes with HTTP 404 and means that nothing is behind the address: the share may well exist.
+        (404, Some(ocs::Meta { status: 998, .. })) => Err(Failure::Provider(
+            "Nextcloud does not know the request for shares; is its app files_sharing enabled?".to_owned(),
+        )),
+        (404, Some(_)) => Ok(()),
+        (404, None) if answer.body.trim().is_empty() => Ok(()),
+        (200 | 404, None) => Err(not_nextcloud(answer)),
+        (200, Some(ocs::Meta { status: 997, message })) => Err(refused(401, None, &message)),
+        (200, Some(meta)) => Err(Failure::Own(format!("OCS status {}: {:?}", meta.status, meta.message))),
+        (_, Some(meta)) => Err(refused(answer.status, None, &meta.message)),
+        (_, None) => Err(refused(answer.status, answer.redirect_to.as_deref(), "")),
     }
 }
 
@@ -208,14 +220,14 @@ fn encoded(segment: &str) -> String {
     utf8_percent_encode(segment, SEGMENT).to_string()
 }
 
-fn not_nextcloud(answer: &Answer) -> Failure {
+pub(super) fn not_nextcloud(answer: &Answer) -> Failure {
     let what = if answer.html { "an HTML page" } else { "something else" };
     let status = answer.status;
     Failure::Provider(format!("HTTP {status} with {what} instead of a Nextcloud answer; check shared_folder.url"))
 }
 
 /// A status that is neither success nor "gone".
-fn refused(status: u16, redirect_to: Option<&str>, message: &str) -> Failure {
+pub(super) fn refused(status: u16, redirect_to: Option<&str>, message: &str) -> Failure {
     let meaning = match status {
         300..=399 => "a redirect, which is not followed; give the final address as shared_folder.url",
         401 => "user name or password refused; check shared_folder.username and shared_folder.password",

@@ -1,10 +1,11 @@
-//! DELETE requests to the provider: one agent, bounded in time and size, repeated where a repetition may help.
+//! Requests to the provider: one agent, bounded in time and size, repeated where a repetition may help.
 
 use std::io::{self, Read};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
+use ureq::http::Method;
 use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, LOCATION};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Error, Timeout, http};
@@ -96,15 +97,16 @@ impl Requests {
         Self { agent, authorization, connect_timeout, request_timeout }
     }
 
-    /// Sends `DELETE url`, again after 429, 503 or a lost connection: a repeated deletion does no harm.
-    pub(super) fn delete(
+    /// Sends `GET url` or `DELETE url`, again after 429, 503 or a lost connection: neither does harm when repeated.
+    pub(super) fn send(
         &self,
+        method: &Method,
         url: &str,
         header: Option<(HeaderName, &'static str)>,
         stop: &Stop,
     ) -> Result<Answer, Failure> {
         for pause in PAUSES {
-            match self.delete_once(url, header.as_ref(), stop)? {
+            match self.send_once(method, url, header.as_ref(), stop)? {
                 Ok(Answer { status: 429 | 503, .. }) => {}
                 Err(error) if connection_lost(&error) => {}
                 Ok(answer) => return Ok(answer),
@@ -112,11 +114,12 @@ impl Requests {
             }
             wait(pause, stop)?;
         }
-        self.delete_once(url, header.as_ref(), stop)?.map_err(|error| self.no_answer(&error))
+        self.send_once(method, url, header.as_ref(), stop)?.map_err(|error| self.no_answer(&error))
     }
 
-    fn delete_once(
+    fn send_once(
         &self,
+        method: &Method,
         url: &str,
         header: Option<&(HeaderName, &'static str)>,
         stop: &Stop,
@@ -124,11 +127,9 @@ impl Requests {
         if stop.reason().is_some() {
             return Err(Failure::Stopped);
         }
-        let mut request = self
-            .agent
-            .delete(url)
-            .header(AUTHORIZATION, self.authorization.expose_secret())
-            .header(ACCEPT, "application/json");
+        let request = if *method == Method::DELETE { self.agent.delete(url) } else { self.agent.get(url) };
+        let mut request =
+            request.header(AUTHORIZATION, self.authorization.expose_secret()).header(ACCEPT, "application/json");
         if let Some((name, value)) = header {
             request = request.header(name, *value);
         }

@@ -25,6 +25,17 @@ pub struct Object {
     pub size: u64,
 }
 
+/// Whether a store keeps old versions of objects: what is deleted there is only hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versioning {
+    /// It does not.
+    Off,
+    /// It does.
+    On,
+    /// It did: versions from that time are still there.
+    Suspended,
+}
+
 /// What may be asked of a store without changing it.
 pub trait ReadObjects: Send + Sync {
     /// Which store this is, in a form that is stable between runs, names no secret and can be shown: for example
@@ -45,6 +56,14 @@ pub trait ReadObjects: Send + Sync {
 
     /// All objects whose keys start with `prefix`, in key order where the store keeps one, in constant memory.
     fn list<'a>(&'a self, prefix: &str) -> Box<dyn Iterator<Item = anyhow::Result<Object>> + 'a>;
+
+    /// Whether the store keeps old versions of objects.
+    ///
+    /// # Errors
+    /// When it does not say: not every store knows the question, and it takes a privilege that jobs do not need.
+    fn versioning(&self) -> anyhow::Result<Versioning> {
+        Ok(Versioning::Off)
+    }
 }
 
 /// What became of one key of a [`WriteObjects::delete_many`].

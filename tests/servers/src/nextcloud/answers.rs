@@ -28,6 +28,14 @@ pub(super) fn ocs(http: u16, status: u16, json: bool) -> Response {
     Response::new(http, "text/xml; charset=UTF-8", body)
 }
 
+/// What a user is told about himself.
+pub(super) fn user(id: &str) -> Response {
+    let meta = r#"{"status":"ok","statuscode":200,"message":"OK"}"#;
+    let data = format!(r#"{{"enabled":true,"id":"{id}","quota":{{"free":1}},"email":null}}"#);
+    let body = format!(r#"{{"ocs":{{"meta":{meta},"data":{data}}}}}"#);
+    Response::new(200, "application/json; charset=utf-8", body)
+}
+
 /// A successful deletion. The content type of the empty answer is PHP's default.
 pub(super) fn dav_deleted() -> Response {
     Response::new(204, "text/html; charset=UTF-8", "")

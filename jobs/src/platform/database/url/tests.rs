@@ -137,3 +137,14 @@ fn sqlite_takes_a_path_and_nothing_else() {
     }
     assert_eq!(DatabaseUrl::Sqlite("/a\nb\u{1b}/x.db".into()).to_string(), r"sqlite:/a\nb\u{1b}/x.db");
 }
+
+#[test]
+fn only_the_full_verification_makes_sure_of_the_server() {
+    let verifies = |text: &str| DatabaseUrl::parse(text).unwrap().verifies_server();
+    assert!(verifies("sqlite:/x.db"));
+    assert!(verifies("postgres://h/d?sslrootcert=system&sslmode=verify-full"));
+    assert!(verifies("postgres://h/d?sslmode=verify%2Dfull"));
+    for other in ["", "?sslmode=require", "?sslmode=verify-ca&sslrootcert=/x", "?application_name=verify-full"] {
+        assert!(!verifies(&format!("postgres://h/d{other}")), "{other}");
+    }
+}

@@ -10,6 +10,7 @@ mod error;
 mod listing;
 mod reading;
 mod upload;
+mod versioning;
 
 use std::fmt;
 use std::io::Read;
@@ -20,7 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use self::connection::Connection;
 use self::listing::Listing;
-use super::{ACCESS_CHECK_KEY, Deletion, Object, ReadObjects, WriteObjects};
+use super::{ACCESS_CHECK_KEY, Deletion, Object, ReadObjects, Versioning, WriteObjects};
 use crate::platform::{InvalidSetting, Problem, Stop, endpoint};
 
 /// Which bucket, and how to get at it. `Debug` leaves the key pair out.
@@ -184,6 +185,10 @@ impl ReadObjects for S3 {
             Ok(connection) => Box::new(Listing::new(Arc::clone(connection), prefix)),
             Err(problem) => Box::new(std::iter::once(Err(problem.into()))),
         }
+    }
+
+    fn versioning(&self) -> anyhow::Result<Versioning> {
+        Ok(versioning::of(self.connection()?)?)
     }
 }
 
