@@ -21,6 +21,9 @@ macro_rules! jobs {
 pub static JOBS: &[&dyn AnyJob] = jobs! {
     system::SelfCheck,
     meetings::EventCleanup,
+    meetings::AdhocEventCleanup,
+    meetings::InviteCleanup,
+    meetings::RoomCleanup,
 };
 
 /// The job called `name`.

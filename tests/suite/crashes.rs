@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use crate::room_cleanup::fill_with_orphans;
 use crate::site::{DatabaseKind, Event, Run, Sample, Site, StorageKind, finish};
 
 /// SIGKILLs at random moments, on the new generation and on the old.
 const KILLS: u32 = 220;
 const KILLS_ON_OLD: u32 = 40;
+/// The same of other jobs, which go through the same loop.
+const KILLS_OF_ROOMS: u32 = 26;
 /// They are shared out among so many platforms at once.
 const AT_ONCE: u32 = 2;
 /// Every place where the program can be made to die, and how often it is passed at least in a run of [`sample`].
@@ -28,8 +31,55 @@ const CRASH_POINTS: [(&str, u32); 7] = [
 
 type Rows = BTreeMap<String, BTreeSet<String>>;
 
+/// A job that is killed on a platform that it has much to do on.
+#[derive(Clone, Copy)]
+struct Subject {
+    job: &'static str,
+    database: DatabaseKind,
+    /// Fills the platform; what it returns are the keys of the objects.
+    fill: fn(&Site) -> Vec<String>,
+    /// The table of the job's items. So many of its rows are due, and so many have to stay.
+    items: &'static str,
+    due: usize,
+    stay: usize,
+}
+
+const EVENTS: Subject = Subject {
+    job: "event-cleanup",
+    database: DatabaseKind::Postgres,
+    fill: |site| fill(site, &due_events().chain(kept_events()).collect::<Vec<_>>()),
+    items: "events",
+    due: 500,
+    stay: 40,
+};
+const EVENTS_ON_OLD: Subject = Subject { database: DatabaseKind::PostgresOld, ..EVENTS };
+const ROOMS: Subject = Subject {
+    job: "room-cleanup",
+    items: "rooms",
+    fill: |site| {
+        let orphans = fill_with_orphans(site, due_events());
+        let held = fill(site, &kept_events().collect::<Vec<_>>());
+        orphans.iter().flat_map(Event::keys).chain(held).collect()
+    },
+    ..EVENTS
+};
+
+fn due_events() -> impl Iterator<Item = Event> {
+    (0..500_usize).map(|n| Event::ended(31).with_assets(n % 3))
+}
+
+fn kept_events() -> impl Iterator<Item = Event> {
+    (0..40).map(|_| Event::ended(3).with_assets(1))
+}
+
+fn fill(site: &Site, events: &[Event]) -> Vec<String> {
+    site.fill(&Sample::of(events.iter().cloned()));
+    events.iter().flat_map(Event::keys).collect()
+}
+
 /// A platform, how it begins, and how it has to end.
 struct Trial {
+    subject: Subject,
     site: Site,
     frozen: String,
     objects_before: Vec<String>,
@@ -40,23 +90,17 @@ struct Trial {
 }
 
 impl Trial {
-    fn new(database: DatabaseKind) -> Self {
-        let site = Site::new(database, StorageKind::S3);
-        let sample = Sample::of(
-            (0..500_usize)
-                .map(|n| Event::ended(31).with_assets(n % 3))
-                .chain((0..40).map(|_| Event::ended(3).with_assets(1))),
-        );
-        site.fill(&sample);
-        let objects_before: Vec<_> = sample.objects().into_keys().collect();
+    fn new(subject: Subject) -> Self {
+        let site = Site::new(subject.database, StorageKind::S3);
+        let objects_before = (subject.fill)(&site);
         let frozen = site.freeze();
         let started = Instant::now();
-        let run = site.clean_up(&[]).expect(0);
+        let run = site.job(subject.job, &[]).expect(0);
         let takes = started.elapsed();
-        assert_eq!(run.report()["counts"]["deleted"], 500);
+        assert_eq!(run.report()["counts"]["deleted"], subject.due);
         let (rows_after, objects_after) = (site.rows(), site.objects());
-        assert_eq!((rows_after["events"].len(), objects_after.len()), (40, 40));
-        Self { site, frozen, objects_before, rows_after, objects_after, takes }
+        assert_eq!((rows_after[subject.items].len(), objects_after.len()), (subject.stay, 40));
+        Self { subject, site, frozen, objects_before, rows_after, objects_after, takes }
     }
 
     fn begin(&self) {
@@ -65,7 +109,7 @@ impl Trial {
 
     /// One clean run, then everything must be as after an uninterrupted one.
     fn finish(&self, how: &str) {
-        let run = self.site.clean_up(&[]);
+        let run = self.site.job(self.subject.job, &[]);
         assert_eq!(run.code, Some(0), "{how}: {run:#?}");
         assert_eq!(self.site.rows(), self.rows_after, "{how}");
         assert_eq!(self.site.objects(), self.objects_after, "{how}");
@@ -92,7 +136,7 @@ impl Trial {
 fn dying_at_every_named_point_leaves_what_the_next_run_finishes() {
     assert_eq!(named_in_the_source(), CRASH_POINTS.iter().map(|(name, _)| (*name).to_owned()).collect());
     // Where the last commit deletes from most tables.
-    let trial = Trial::new(DatabaseKind::PostgresOld);
+    let trial = Trial::new(EVENTS_ON_OLD);
     for (name, times) in CRASH_POINTS {
         for time in 1..=times {
             let place = format!("{name}:{time}");
@@ -127,33 +171,38 @@ fn named_in_the_source() -> BTreeSet<String> {
 
 #[test]
 fn sigkill_at_random_moments_leaves_what_the_next_run_finishes() {
-    kill_at_random_moments(DatabaseKind::Postgres, KILLS);
+    kill_at_random_moments(EVENTS, KILLS);
 }
 
 #[test]
 fn sigkill_on_the_old_generation_leaves_what_the_next_run_finishes() {
-    kill_at_random_moments(DatabaseKind::PostgresOld, KILLS_ON_OLD);
+    kill_at_random_moments(EVENTS_ON_OLD, KILLS_ON_OLD);
 }
 
-fn kill_at_random_moments(database: DatabaseKind, kills: u32) {
+#[test]
+fn sigkill_of_room_cleanup_leaves_what_the_next_run_finishes() {
+    kill_at_random_moments(ROOMS, KILLS_OF_ROOMS);
+}
+
+fn kill_at_random_moments(subject: Subject, kills: u32) {
     let [early, amid, late, with_outbox] = [const { AtomicU32::new(0) }; 4];
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                let trial = Trial::new(database);
+                let trial = Trial::new(subject);
                 for _ in 0..kills / AT_ONCE {
                     trial.begin();
                     // Connecting takes the first part of a run; most moments should lie in the rest.
                     let delay = trial.takes.mul_f64(0.2 + 0.8 * chance());
                     let how = format!("SIGKILL after {delay:?}");
-                    let mut child = trial.site.command(&["jobs", "execute", "event-cleanup"]).spawn().unwrap();
+                    let mut child = trial.site.command(&["jobs", "execute", subject.job]).spawn().unwrap();
                     std::thread::sleep(delay);
                     child.kill().unwrap();
                     child.wait().unwrap();
                     trial.assert_nothing_is_lost(&how);
-                    let counted = match trial.site.rows_of("events").len() {
-                        540 => &early,
-                        40 => &late,
+                    let counted = match trial.site.rows_of(subject.items).len() - subject.stay {
+                        0 => &late,
+                        left if left == subject.due => &early,
                         _ => &amid,
                     };
                     counted.fetch_add(1, Ordering::Relaxed);
@@ -165,8 +214,9 @@ fn kill_at_random_moments(database: DatabaseKind, kills: u32) {
     });
     let [early, amid, late, with_outbox] = [early, amid, late, with_outbox].map(AtomicU32::into_inner);
     println!(
-        "{kills} SIGKILLs: {early} before the first commit, {amid} between commits, {late} after the last; \
-         {with_outbox} left entries in the outbox"
+        "{kills} SIGKILLs of {}: {early} before the first commit, {amid} between commits, {late} after the last; \
+         {with_outbox} left entries in the outbox",
+        subject.job
     );
     assert_eq!(early + amid + late, kills);
     assert!(amid > 0 && with_outbox > 0, "the kills came too early or too late to show anything");

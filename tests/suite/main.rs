@@ -11,6 +11,7 @@
 
 mod site;
 
+mod adhoc_event_cleanup;
 mod bad_input;
 mod command_line;
 mod crashes;
@@ -22,7 +23,9 @@ mod event_cleanup;
 mod folders;
 mod generations;
 mod inherit;
+mod invite_cleanup;
 mod properties;
 mod races;
+mod room_cleanup;
 mod shared_rooms;
 mod storage_faults;

@@ -1,5 +1,6 @@
 //! What every job is made of.
 
+mod candidates;
 mod cleanup;
 mod context;
 mod crash;
@@ -16,6 +17,7 @@ mod report;
 mod retention;
 mod summary;
 
+pub(crate) use candidates::{Candidate, Candidates, Held};
 pub use cleanup::{Cleanup, Due, Preparation, Removal, Step};
 pub use context::{Context, Resources, StorageSettings, Stores};
 pub use crash::crash_point;

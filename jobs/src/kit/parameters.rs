@@ -154,9 +154,7 @@ pub fn type_in_words(field: Option<&Value>) -> String {
             }
         }
         // One that may be left out: its type is a list, of which null is a part.
-        None if text("format") == Some("date-time") => {
-            "a time with its zone, such as \"2026-01-31T12:00:00+01:00\", or null".into()
-        }
+        None if text("format") == Some("date-time") => "an RFC 3339 time with a zone, or null".into(),
         _ => "another kind of value".into(),
     }
 }

@@ -15,8 +15,6 @@ use super::passes::Run;
 use crate::platform::database::{Database, DatabaseError};
 use crate::platform::{Kind, Problem};
 
-/// Rows looked at per statement, whether due or not: a bound on the time of the statement and on memory.
-const WINDOW: usize = 2_000;
 /// What the platform holds locked is tried again this often at the end, with a pause before each time.
 const LAST_TRIES: u32 = 3;
 const LAST_PAUSE: Duration = Duration::from_secs(1);
@@ -31,7 +29,7 @@ pub(super) fn next_page<C: Cleanup>(
     after: &mut Option<C::Row>,
 ) -> anyhow::Result<Option<Vec<C::Row>>> {
     context.checkpoint()?;
-    let rows = database.read(|connection| cleanup.page(connection, after.as_ref(), WINDOW))?;
+    let rows = database.read(|connection| cleanup.page(connection, after.as_ref(), C::WINDOW))?;
     let Some(last) = rows.last() else { return Ok(None) };
     *after = Some(last.clone());
     let mut due = Vec::new();

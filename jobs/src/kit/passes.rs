@@ -51,7 +51,7 @@ pub fn clean_up_in_passes<C: Cleanup>(
             run.close(worked)
         }
     };
-    summary::log(context, C::ITEM, ended.is_ok());
+    summary::log(context, C::ITEM, C::NONE_DUE, ended.is_ok());
     ended
 }
 

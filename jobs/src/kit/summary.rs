@@ -3,19 +3,24 @@
 use super::context::Context;
 
 /// The last lines of the log: what was found and what was done. Of a run that ended early it is told how far it got, but
-/// nothing about what it never came to look at. `item` is what an item is called, singular and plural.
-pub(super) fn log(context: &Context, item: (&str, &str), ended_well: bool) {
+/// nothing about what it never came to look at. `item` is what an item is called, singular and plural; `none_due` is
+/// said if none is due.
+pub(super) fn log(context: &Context, item: (&str, &str), none_due: Option<&str>, ended_well: bool) {
     let report = context.report();
     let (one, many) = item;
     let items = |n: u64| format!("{n} {}", if n == 1 { one } else { many });
     let objects = |n: u64| format!("{n} stored {}", if n == 1 { "object" } else { "objects" });
     match &report.plan {
-        _ if ended_well && report.counts.matched == 0 => {
-            log::info!("Looked at {}, none is due", items(report.counts.examined));
-        }
+        _ if ended_well && report.counts.matched == 0 => match none_due {
+            Some(words) => log::info!("{words}"),
+            None => log::info!("Looked at {}, none is due", items(report.counts.examined)),
+        },
         Some(plan) if ended_well || !plan.ids.is_empty() => {
-            let (found, size) = (items(plan.ids.len() as u64), bytes_in_words(plan.bytes));
-            log::info!("Would delete {found} with {} ({size})", objects(plan.objects));
+            let found = items(plan.ids.len() as u64);
+            match plan.objects {
+                0 => log::info!("Would delete {found}"),
+                n => log::info!("Would delete {found} with {} ({})", objects(n), bytes_in_words(plan.bytes)),
+            }
             for (table, rows) in &plan.rows {
                 log::info!("  from {table}: {rows}");
             }

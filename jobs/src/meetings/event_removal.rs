@@ -119,18 +119,26 @@ impl EventRemoval {
         step: Step,
     ) -> QueryResult<Ids> {
         let gone = Ids(events.0.iter().chain(&gone_before.0).copied().collect());
-        let (among, gone_too) = (connection.is_among_ids(1), connection.is_among_ids(2));
-        let others = format!("(SELECT 1 FROM events other WHERE other.room = e.room AND NOT other.id {gone_too})");
-        let mut load = |sql: String| -> QueryResult<Vec<Uuid>> {
-            let ids: Vec<Id> = each!(&mut *connection, c => {
-                diesel::sql_query(sql).bind::<SqlIds, _>(events).bind::<SqlIds, _>(&gone).load(c)
-            })?;
-            Ok(ids.into_iter().map(|row| row.id.0).collect())
-        };
+        // By way of the rooms, of which there are few: to look for other events would mean to look at all of them.
+        let sql = format!(
+            "SELECT e.room AS id FROM events e WHERE e.room IN (SELECT room FROM events WHERE id {}) \
+             GROUP BY e.room HAVING count(*) = count(CASE WHEN e.id {} THEN 1 END)",
+            connection.is_among_ids(1),
+            connection.is_among_ids(2),
+        );
+        let rooms = ids(connection, sql, events, &gone)?;
         if step == Step::Count {
-            let sharing = load(format!("SELECT e.id FROM events e WHERE e.id {among} AND EXISTS {others}"))?;
-            self.would_be_gone.extend(sharing);
+            let (among, own) = (connection.is_among_ids(1), connection.is_among_ids(2));
+            let sql = format!("SELECT id FROM events WHERE id {among} AND NOT room {own}");
+            self.would_be_gone.extend(ids(connection, sql, events, &rooms)?.0);
         }
-        load(format!("SELECT DISTINCT e.room AS id FROM events e WHERE e.id {among} AND NOT EXISTS {others}")).map(Ids)
+        Ok(rooms)
     }
+}
+
+fn ids(connection: &mut Connection, sql: String, first: &Ids, second: &Ids) -> QueryResult<Ids> {
+    let rows: Vec<Id> = each!(connection, c => {
+        diesel::sql_query(sql).bind::<SqlIds, _>(first).bind::<SqlIds, _>(second).load(c)
+    })?;
+    Ok(Ids(rows.into_iter().map(|row| row.id.0).collect()))
 }

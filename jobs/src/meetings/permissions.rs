@@ -16,7 +16,7 @@ use crate::platform::database::{Connection, Ids, Number, Requirement, SqlTexts, 
 pub(crate) const TABLE: &str = "casbin_rule";
 
 /// What the removal of permissions works on.
-pub(crate) const REQUIRES: [Requirement; 1] = [Requirement::IfThere(TABLE, &["id", "ptype", "v0", "v1"])];
+pub(crate) const REQUIRES: [Requirement; 1] = [Requirement::IfThere(TABLE, &["ptype", "v0", "v1"])];
 
 /// What permissions are for, or whose they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,24 +85,23 @@ pub(crate) fn remove(
     if subjects.is_empty() && resources.is_empty() {
         return Ok(0);
     }
-    // Two look-ups of ids, each by an index: (ptype, v1), and the unique one that begins with (ptype, v0).
+    // Either half has its index: (ptype, v1), and the unique one that begins with (ptype, v0).
     let rules = format!(
-        "SELECT id FROM {TABLE} WHERE ptype = 'p' AND v1 {} \
-         UNION SELECT id FROM {TABLE} WHERE ptype IN ('g', 'p') AND v0 {}",
+        "FROM {TABLE} WHERE (ptype = 'p' AND v1 {}) OR (ptype IN ('g', 'p') AND v0 {})",
         connection.is_among_texts(1),
         connection.is_among_texts(2),
     );
     let (resources, subjects) = (Texts(resources), Texts(subjects));
     match step {
         Step::Count => {
-            let sql = format!("SELECT count(*) AS number FROM ({rules}) AS rules");
+            let sql = format!("SELECT count(*) AS number {rules}");
             let found: Number = each!(connection, c => {
                 diesel::sql_query(sql).bind::<SqlTexts, _>(&resources).bind::<SqlTexts, _>(&subjects).get_result(c)
             })?;
             Ok(found.number.unsigned_abs())
         }
         Step::Remove => {
-            let sql = format!("DELETE FROM {TABLE} WHERE id IN ({rules})");
+            let sql = format!("DELETE {rules}");
             let gone = each!(connection, c => {
                 diesel::sql_query(sql).bind::<SqlTexts, _>(&resources).bind::<SqlTexts, _>(&subjects).execute(c)
             })?;

@@ -35,7 +35,6 @@ struct Asset {
 }
 
 /// Removes `rooms`, which the caller has locked and found to be without events, or counts what would go with them.
-#[expect(dead_code, reason = "for the cleanups of rooms and users")]
 pub(crate) fn remove(connection: &mut Connection, schema: &Schema, rooms: &Ids, step: Step) -> QueryResult<Removal> {
     remove_with(connection, schema, rooms, &[], step)
 }

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::Text;
 use diesel::{QueryResult, QueryableByName, RunQueryDsl};
 use upkeep_jobs::each;
-use upkeep_jobs::platform::database::{Connection, Database, SqlUuid, Uid};
+use upkeep_jobs::platform::database::{Connection, Database, Id, Number};
 use upkeep_jobs::platform::storage::ReadObjects;
 use uuid::Uuid;
 
@@ -28,18 +28,6 @@ pub(super) struct Census {
 struct Table {
     #[diesel(sql_type = Text)]
     name: String,
-}
-
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = BigInt)]
-    number: i64,
-}
-
-#[derive(QueryableByName)]
-struct Id {
-    #[diesel(sql_type = SqlUuid)]
-    id: Uid,
 }
 
 impl Census {

@@ -122,8 +122,11 @@ fn a_database_that_is_not_the_platforms() {
     The platform's schema
       generation               unknown
       event-cleanup            cannot run: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, table event_shared_folders, table event_exceptions, table event_training_participation_report_parameter_sets, table event_favorites, table event_email_invites, table event_invites, table events, table module_resources, table sip_configs, table room_streaming_targets, table invites, table room_assets, table assets, table rooms
+      adhoc-event-cleanup      cannot run: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, table event_shared_folders, table events, table event_training_participation_report_parameter_sets, table event_favorites, table event_email_invites, table event_invites, table event_exceptions, table module_resources, table sip_configs, table room_streaming_targets, table invites, table room_assets, table assets, table rooms
+      invite-cleanup           cannot run: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, table event_shared_folders, table invites, table assets
+      room-cleanup             cannot run: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, table event_shared_folders, table rooms, table events, table module_resources, table sip_configs, table room_streaming_targets, table invites, table room_assets, table assets
     --- stderr
-    error: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, table event_shared_folders, table event_exceptions, table event_training_participation_report_parameter_sets, table event_favorites, table event_email_invites, table event_invites, table events, table module_resources, table sip_configs, table room_streaming_targets, table invites, table room_assets, table assets, table rooms
+    error: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, table event_shared_folders, table rooms, table events, table module_resources, table sip_configs, table room_streaming_targets, table invites, table room_assets, table assets
     hint: check that [database] url names the platform's own database and that its schema is on the search path
     ");
     Postgres::shared().drop_database(&empty);
@@ -185,6 +188,9 @@ fn tables_of_a_newer_upkeep() {
     The platform's schema
       generation               new, with dates in event_dates
       event-cleanup            can run
+      adhoc-event-cleanup      can run
+      invite-cleanup           can run
+      room-cleanup             can run
     --- stderr
     error: postgres://postgres:***@127.0.0.1:[port]/[database] was migrated by a newer upkeep (9999_from_the_future)
     hint: use that version of upkeep here, or a newer one
@@ -256,6 +262,9 @@ fn a_user_who_may_not_delete() {
     The platform's schema
       generation               new, with dates in event_dates
       event-cleanup            cannot run: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
+      adhoc-event-cleanup      cannot run: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
+      invite-cleanup           cannot run: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
+      room-cleanup             cannot run: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
     --- stderr
     error: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
     hint: GRANT DELETE ON invites TO [user];

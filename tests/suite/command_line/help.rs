@@ -60,8 +60,11 @@ fn jobs_are_listed_and_described() {
     assert_snapshot!(run_bare(&["jobs", "list"]).transcript(), @"
     exit code 0
     --- stdout
-    self-check     A simple self-check of the job execution system
-    event-cleanup  A job for cleaning up events that ended at minimum a defined duration ago
+    self-check           A simple self-check of the job execution system
+    event-cleanup        A job for cleaning up events that ended at minimum a defined duration ago
+    adhoc-event-cleanup  A job to cleanup adhoc events a certain duration after they were created
+    invite-cleanup       A job for cleaning up expired invites
+    room-cleanup         A job to remove all rooms that have no event associated with them
     ");
     assert_snapshot!(run_bare(&["jobs", "describe", "self-check"]).transcript(), @"
     exit code 0

@@ -43,6 +43,19 @@ impl Dialect {
         instant.map_or_else(|| "NULL".into(), |instant| self.instant(instant))
     }
 
+    /// A new identifier for every row, and a relation of so many rows.
+    pub(crate) fn fresh_ids(self, number: u32) -> (&'static str, String) {
+        match self {
+            Dialect::Postgres => ("gen_random_uuid()", format!("generate_series(1, {number})")),
+            Dialect::Sqlite => (
+                "randomblob(16)",
+                format!(
+                    "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number}) SELECT i FROM n)"
+                ),
+            ),
+        }
+    }
+
     pub(crate) fn boolean(self, value: bool) -> &'static str {
         match (self, value) {
             (Dialect::Postgres, true) => "true",

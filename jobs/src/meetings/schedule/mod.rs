@@ -1,5 +1,7 @@
 //! When an event takes place: its dates, its recurrence and the exceptions to it, as rows of the platform.
 
+mod exceptions;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -7,17 +9,12 @@ use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 use diesel::{QueryResult, QueryableByName, RunQueryDsl};
 use uuid::Uuid;
 
-use super::recurrence::{Change, Exception, Series, Verdict, judge};
+pub(super) use self::exceptions::REQUIRES;
+use super::recurrence::{Series, Verdict, judge};
 use super::schema::{Place, Schema};
 use crate::each;
 use crate::kit::Step;
-use crate::platform::database::{Connection, Id, Ids, Instant, Requirement, SqlIds, SqlInstant, SqlUuid, Uid};
-
-/// What says when an event takes place, apart from what [`Schema`] finds.
-pub(super) const REQUIRES: [Requirement; 1] = [Requirement::Table(
-    "event_exceptions",
-    &["event_id", "exception_date", "exception_date_tz", "kind", "starts_at", "ends_at"],
-)];
+use crate::platform::database::{Connection, Id, Ids, Instant, SqlIds, SqlInstant, SqlUuid, Uid};
 
 /// An event with more exceptions than this is not judged: all of them would have to be held in memory.
 const MOST_EXCEPTIONS: i64 = 5_000;
@@ -138,28 +135,6 @@ struct Duration {
     duration_secs: i32,
 }
 
-#[derive(QueryableByName)]
-struct ExceptionRow {
-    #[diesel(sql_type = SqlUuid)]
-    event_id: Uid,
-    #[diesel(sql_type = SqlInstant)]
-    exception_date: Instant,
-    #[diesel(sql_type = Text)]
-    kind: String,
-    #[diesel(sql_type = Nullable<SqlInstant>)]
-    starts_at: Option<Instant>,
-    #[diesel(sql_type = Nullable<SqlInstant>)]
-    ends_at: Option<Instant>,
-}
-
-#[derive(QueryableByName)]
-struct ExceptionCount {
-    #[diesel(sql_type = SqlUuid)]
-    event_id: Uid,
-    #[diesel(sql_type = BigInt)]
-    number: i64,
-}
-
 /// The schedules of the events that follow `after` in the order of creation, at most `limit` of them and at least one
 /// if there is one; events without dates have none.
 ///
@@ -260,7 +235,7 @@ fn complete(
         let rows: BTreeMap<_, _> = rows.into_iter().map(|row| (row.event_id.0, row.duration_secs)).collect();
         dates.iter_mut().for_each(|date| date.duration_secs = rows.get(&date.event_id.0).copied());
     }
-    exception_counts(connection, &series)
+    exceptions::counts(connection, &series)
 }
 
 /// The schedules that `dates` with so many `exceptions` are about.
@@ -273,7 +248,7 @@ fn schedules(
     let is_overfull = |event: &Uuid| exceptions.get(event).is_some_and(|number| *number > MOST_EXCEPTIONS);
     let with_exceptions = dates.iter().map(|row| row.event_id.0);
     let with_exceptions = with_exceptions.filter(|event| exceptions.contains_key(event) && !is_overfull(event));
-    let mut exceptions = self::exceptions(connection, &Ids(with_exceptions.collect()), lock)?;
+    let mut exceptions = exceptions::of(connection, &Ids(with_exceptions.collect()), lock)?;
     let schedules = dates.into_iter().map(|row| {
         let event = row.event_id.0;
         let occurs = match (row.recurrence_pattern, row.ends_at, row.starts_at_tz, row.duration_secs) {
@@ -293,40 +268,4 @@ fn schedules(
         Schedule { event, serial: row.id_serial, occurs }
     });
     Ok(schedules.collect())
-}
-
-/// How many exceptions each of `events` has; those without any are left out.
-fn exception_counts(connection: &mut Connection, events: &Ids) -> QueryResult<BTreeMap<Uuid, i64>> {
-    let sql = format!(
-        "SELECT event_id, count(*) AS number FROM event_exceptions WHERE event_id {} GROUP BY event_id",
-        connection.is_among_ids(1)
-    );
-    let rows: Vec<ExceptionCount> = each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
-    Ok(rows.into_iter().map(|row| (row.event_id.0, row.number)).collect())
-}
-
-fn exceptions(connection: &mut Connection, events: &Ids, lock: &str) -> QueryResult<BTreeMap<Uuid, Vec<Exception>>> {
-    let mut exceptions = BTreeMap::<_, Vec<_>>::new();
-    if events.0.is_empty() {
-        return Ok(exceptions);
-    }
-    let sql = format!(
-        "SELECT event_id, exception_date, CAST(kind AS TEXT) AS kind, starts_at, ends_at FROM event_exceptions \
-         WHERE event_id {} ORDER BY event_id, exception_date, exception_date_tz {lock}",
-        connection.is_among_ids(1)
-    );
-    let rows: Vec<ExceptionRow> = each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
-    for row in rows {
-        let change = match row.kind.as_str() {
-            "cancelled" => Change::Cancelled,
-            // Any other kind may prolong the series.
-            _ => Change::Modified {
-                starts_at: row.starts_at.map(|instant| instant.0),
-                ends_at: row.ends_at.map(|instant| instant.0),
-            },
-        };
-        let exception = Exception { original_start: row.exception_date.0, change };
-        exceptions.entry(row.event_id.0).or_default().push(exception);
-    }
-    Ok(exceptions)
 }
