@@ -3,6 +3,8 @@
 //! ```text
 //! cargo bench --bench jobs -- startup
 //! cargo bench --bench jobs -- event-cleanup [--events 5000,20000] [--repeat 3] [--indexes] [--million]
+//! cargo bench --bench jobs -- user-cleanup [--users 2000] [--repeat 3] [--indexes]
+//! cargo bench --bench jobs -- room-cleanup [--rooms 50000] [--held 5000] [--repeat 1] [--indexes]
 //! ```
 //!
 //! A throw-away PostgreSQL cluster and a real S3 server in a process of its own; every program is a process of its own,
@@ -12,11 +14,16 @@
 
 mod contest;
 mod event_cleanup;
+mod floor;
 mod platform;
 mod process;
+mod room_cleanup;
+mod row_by_row;
 mod s3_process;
 mod startup;
 mod store;
+mod user_cleanup;
+mod work;
 
 use platform::Cluster;
 
@@ -30,9 +37,13 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).filter(|word| *word != "--bench").collect();
     match words.as_slice() {
         [CHILD, "s3"] => s3_process::serve(),
-        [CHILD, "event-cleanup", program @ ..] => event_cleanup::child(program),
+        [CHILD, "event-cleanup", program @ ..] => work::child(&event_cleanup::WORK, program),
+        [CHILD, "room-cleanup", program @ ..] => work::child(&room_cleanup::WORK, program),
+        [CHILD, "user-cleanup", program @ ..] => user_cleanup::child(program),
         ["startup"] if is_asked_for => startup::print(),
         ["event-cleanup", options @ ..] if is_asked_for => event_cleanup::measure(&cluster(), options),
+        ["room-cleanup", options @ ..] if is_asked_for => room_cleanup::measure(&cluster(), options),
+        ["user-cleanup", options @ ..] if is_asked_for => user_cleanup::measure(&cluster(), options),
         _ => println!("this takes minutes: run it by `cargo bench --bench jobs -- <JOB>`; see {}", file!()),
     }
 }

@@ -28,7 +28,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for (name, default) in fields {
         let field = schema.get("properties").and_then(|properties| properties.get(name));
         let about = field.and_then(|field| field.get("description")).and_then(Value::as_str).unwrap_or_default();
-        writeln!(text, "  {name}: {} [default: {default}]\n{}", type_in_words(field), fold(about, 6))?;
+        let head = format!("{name}: {} [default: {default}]", type_in_words(field));
+        writeln!(text, "{}\n{}", fold(&head, 2), fold(about, 6))?;
     }
     if defaults.as_object().is_none_or(serde_json::Map::is_empty) {
         text.push_str("  none\n");

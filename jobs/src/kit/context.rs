@@ -14,7 +14,7 @@ use super::report::Report;
 use crate::platform::database::{Access, Database, DatabaseUrl, check_generation, require_migrated};
 use crate::platform::identity::{Identity, IdentitySettings};
 use crate::platform::shared_folders::{NextcloudSettings, SharedFolders};
-use crate::platform::storage::{Directory, S3, S3Settings, WriteObjects};
+use crate::platform::storage::{Directory, ReadObjects, S3, S3Settings, WriteObjects};
 use crate::platform::{Kind, Problem, Stop};
 
 /// Where objects are stored.
@@ -185,17 +185,30 @@ impl Context {
         Ok(Some(Stores { objects, folders }))
     }
 
-    /// The identity provider, which can only be read.
+    /// The identity provider, which can only be read. `dumps_failed_responses` logs the bodies of answers that end the
+    /// run.
     ///
     /// # Errors
     /// When none is configured, or its settings are unusable.
-    pub fn identity(&self) -> Result<Identity, Problem> {
+    pub fn identity(&self, dumps_failed_responses: bool) -> Result<Identity, Problem> {
         let Some(settings) = &self.resources()?.identity else {
             let what = format!("{} needs the identity provider, and none is configured", self.job.name());
             let hint = "set api_base_url, authority, client_id and client_secret in [identity]";
             return Err(Problem::new(Kind::Configuration, what).hint(hint));
         };
-        Identity::keycloak(settings.clone())
+        Identity::keycloak(settings, dumps_failed_responses)
+    }
+
+    /// The object storage, to look at; also in a dry run.
+    ///
+    /// # Errors
+    /// When the settings are unusable.
+    pub fn objects(&self) -> anyhow::Result<Arc<dyn ReadObjects>> {
+        match &self.resources()?.storage {
+            // Nothing is created in a dry run.
+            StorageSettings::Embedded(path) if self.dry_run => Ok(Arc::new(Directory::new(path.clone()))),
+            settings => Ok(settings.open(&self.stop)?),
+        }
     }
 
     /// Logs how far the run is, at most once a minute.

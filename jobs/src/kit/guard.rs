@@ -48,15 +48,21 @@ impl Guard {
         .hint("look at what would be deleted with --dry-run, then set `deletion = true`"))
     }
 
+    /// How many of `total` rows such a change may touch at most in this run.
+    pub fn most_affected(&self, total: u64) -> u64 {
+        // At most `total`, since it is a percentage.
+        let plausible = u128::from(total) * u128::from(self.max_affected_percent.min(100)) / 100;
+        let plausible = u64::try_from(plausible).unwrap_or(total);
+        plausible.max(self.max_affected_floor.saturating_sub(1)).max(self.allow_affected.unwrap_or(0))
+    }
+
     /// Lets a change that something outside the platform causes touch `affected` of `total` rows, or refuses because
     /// that is implausibly many. `what` names the rows, in the plural.
     ///
     /// # Errors
     /// When it is more than the configured percentage, and neither below the floor nor allowed for this run.
     pub fn permit_affected(&self, affected: u64, total: u64, what: &str) -> Result<(), Problem> {
-        let allowed = self.allow_affected.is_some_and(|allowed| affected <= allowed);
-        let plausible = u128::from(affected) * 100 <= u128::from(total) * u128::from(self.max_affected_percent);
-        if affected < self.max_affected_floor || plausible || allowed {
+        if affected <= self.most_affected(total) {
             return Ok(());
         }
         Err(Problem::new(
@@ -68,6 +74,14 @@ impl Guard {
             ),
         )
         .hint(format!("if that is right, let this one run pass with --allow-affected {affected}")))
+    }
+
+    /// What to say of a store that has none of the `total` objects that the database knows. No word of a person lets
+    /// that pass.
+    pub fn refuse_empty_store(&self, total: u64, store: &str) -> Problem {
+        let what = format!("{store} seems to have none of {total} assets; nothing was changed");
+        Problem::new(Kind::Refused, what)
+            .hint("check that [storage] names the platform's own store, and that its volume is mounted")
     }
 
     /// Lets a job delete in a store that has none of `looked_for` objects that the database knows, or refuses.
@@ -128,6 +142,27 @@ mod tests {
         let allowed = Guard { allow_affected: Some(500), ..guard() };
         assert!(allowed.permit_affected(500, 500, "accounts").is_ok());
         assert!(allowed.permit_affected(501, 501, "accounts").is_err());
+    }
+
+    #[test]
+    fn the_most_that_may_be_affected_is_where_refusals_begin() {
+        let guards = [
+            guard(),
+            Guard { max_affected_floor: 0, ..guard() },
+            Guard { max_affected_percent: 0, ..guard() },
+            Guard { max_affected_percent: 0, max_affected_floor: 0, ..guard() },
+            Guard { max_affected_percent: 100, ..guard() },
+            Guard { allow_affected: Some(150), ..guard() },
+        ];
+        for guard in guards {
+            for total in [0, 1, 9, 10, 99, 100, 999, 1_000, 1_999, u64::MAX] {
+                let most = guard.most_affected(total);
+                assert!(guard.permit_affected(most, total, "assets").is_ok(), "{guard:?} {total}");
+                if let Some(more) = most.checked_add(1) {
+                    assert!(guard.permit_affected(more, total, "assets").is_err(), "{guard:?} {total}");
+                }
+            }
+        }
     }
 
     #[test]

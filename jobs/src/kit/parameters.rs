@@ -118,12 +118,17 @@ fn unknown(job: &str, name: &str, known: &Map<String, Value>) -> Problem {
 /// What a field takes, as its schema says.
 struct Expected {
     words: String,
+    /// The only texts it takes, if it does not take just any.
+    choices: Vec<String>,
     minimum: Option<f64>,
     maximum: Option<f64>,
 }
 
 impl Expected {
     fn admits(&self, value: &Value) -> bool {
+        if !self.choices.is_empty() {
+            return value.as_str().is_some_and(|text| self.choices.iter().any(|choice| choice == text));
+        }
         let Some(number) = value.as_f64() else { return true };
         self.minimum.is_none_or(|minimum| number >= minimum) && self.maximum.is_none_or(|maximum| number <= maximum)
     }
@@ -132,14 +137,29 @@ impl Expected {
 fn expected(schema: &Schema, name: &str) -> Expected {
     let field = schema.get("properties").and_then(|properties| properties.get(name));
     let bound = |which| field.and_then(|field| field.get(which)).and_then(Value::as_f64);
-    Expected { words: type_in_words(field), minimum: bound("minimum"), maximum: bound("maximum") }
+    Expected {
+        words: type_in_words(field),
+        choices: choices(field),
+        minimum: bound("minimum"),
+        maximum: bound("maximum"),
+    }
+}
+
+/// The texts that a field is restricted to; none if it is not.
+fn choices(field: Option<&Value>) -> Vec<String> {
+    let list = |which| field.and_then(|field| field.get(which)).and_then(Value::as_array).into_iter().flatten();
+    // Choices with descriptions stand on their own.
+    let described = list("oneOf").filter_map(|choice| choice.get("const"));
+    list("enum").chain(described).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// A field's type and bounds in words, from its JSON Schema.
 pub fn type_in_words(field: Option<&Value>) -> String {
     let text = |which| field.and_then(|field| field.get(which)).and_then(Value::as_str);
     let number = |which| field.and_then(|field| field.get(which)).and_then(Value::as_u64);
+    let choices = choices(field);
     match text("type") {
+        _ if !choices.is_empty() => choices.iter().map(|choice| format!("{choice:?}")).collect::<Vec<_>>().join(" or "),
         Some("boolean") => "true or false".into(),
         Some("string") => "a text".into(),
         Some("integer") => {

@@ -57,13 +57,23 @@ pub(super) struct Pass<'p, 'a, C: Cleanup> {
     removed: u64,
     /// Single rows that were refused since the last batch that passed.
     refused: u32,
+    /// Whether only what waits is left to try.
+    at_the_end: bool,
     /// Items to try again at the end, with the reason why they could not be removed so far.
     waiting: BTreeMap<Uuid, (C::Row, String)>,
 }
 
 impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
     pub(super) fn new(run: &'p mut Run<'a>, cleanup: &'p mut C) -> Self {
-        Self { run, cleanup, pace: Pace::new(), removed: 0, refused: 0, waiting: BTreeMap::new() }
+        Self {
+            run,
+            cleanup,
+            pace: Pace::new(C::SMALLEST_BATCH),
+            removed: 0,
+            refused: 0,
+            at_the_end: false,
+            waiting: BTreeMap::new(),
+        }
     }
 
     pub(super) fn all(&mut self) -> anyhow::Result<()> {
@@ -84,7 +94,8 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
     /// One batch: what comes before the transaction, the transaction, and handing over the objects.
     fn batch(&mut self, due: &[C::Row]) -> anyhow::Result<()> {
         if C::OWNS_OBJECTS {
-            self.run.check_store(self.cleanup)?;
+            let cleanup = &mut *self.cleanup;
+            self.run.check_store(|connection, number| cleanup.sample_of_objects(connection, number))?;
         }
         let prepared = self.cleanup.prepare(self.run.context, self.run.database, &self.run.stores, due)?;
         crash_point("prepared");
@@ -96,13 +107,22 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
             if part.is_empty() {
                 continue;
             }
+            if part.len() > self.pace.size() {
+                // The pace has slowed down since this was a batch.
+                let (first, rest) = part.split_at(self.pace.size());
+                parts.push(rest.to_vec());
+                parts.push(first.to_vec());
+                continue;
+            }
             match self.transaction(&part, &prepared.pending_folders) {
                 Ok(()) => {}
                 Err(Refused::Run(error)) => return Err(error),
                 Err(Refused::Constraint(reason)) if part.len() == 1 => {
                     self.cleanup.stays(self.run.context, part[0], reason);
                 }
-                Err(Refused::Rows(reason)) if part.len() == 1 => self.put_off(part[0], reason)?,
+                Err(Refused::Rows(reason)) if part.len() == 1 || self.refused >= HOPELESS => {
+                    self.put_off(&part, &reason)?;
+                }
                 Err(refused) => {
                     if let Refused::Rows(_) = refused {
                         self.pace.slow_down();
@@ -177,24 +197,27 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
         }
     }
 
-    /// Keeps a row that was refused on its own for another try at the end; gives up when all rows are.
-    fn put_off(&mut self, row: &C::Row, reason: String) -> Result<(), Problem> {
+    /// Keeps rows that were refused for another try at the end; gives up when all are. At the end that says nothing
+    /// about the database, since none but such rows are left: they are then no longer tried one by one.
+    fn put_off(&mut self, rows: &[&C::Row], reason: &str) -> Result<(), Problem> {
         self.refused += 1;
-        if self.refused >= HOPELESS {
+        if self.refused >= HOPELESS && !self.at_the_end {
             let all = format!("the database refused {HOPELESS} {} in a row", C::ITEM.1);
             return Err(Problem::new(Kind::Failed, format!("{all}; the last time it said: {reason}"))
                 .hint("what was finished is safe; remove the cause and run the job again"));
         }
-        self.waiting.insert(C::key(row), (row.clone(), reason));
+        self.waiting.extend(rows.iter().map(|row| (C::key(row), ((*row).clone(), reason.to_owned()))));
         Ok(())
     }
 
     fn try_waiting_again(&mut self) -> anyhow::Result<()> {
+        self.at_the_end = true;
         for _ in 0..LAST_TRIES {
             if self.waiting.is_empty() {
                 break;
             }
             self.run.context.stop().sleep(LAST_PAUSE);
+            self.refused = 0;
             let again: Vec<_> = std::mem::take(&mut self.waiting).into_values().map(|(row, _)| row).collect();
             for batch in again.chunks(self.pace.size()) {
                 self.batch(batch)?;

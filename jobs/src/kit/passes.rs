@@ -1,5 +1,7 @@
 //! A run of a cleanup: what is done once, before the first pass and after the last.
 
+use diesel::QueryResult;
+
 use super::cleanup::{Cleanup, Step};
 use super::context::{Context, Stores};
 use super::leftovers;
@@ -8,7 +10,7 @@ use super::outbox;
 use super::pass::{self, Pass};
 use super::report::Plan;
 use super::summary;
-use crate::platform::database::Database;
+use crate::platform::database::{Connection, Database};
 
 /// Items counted per statement in a dry run.
 const PREVIEWED_AT_ONCE: usize = 1_000;
@@ -55,6 +57,23 @@ pub fn clean_up_in_passes<C: Cleanup>(
     ended
 }
 
+/// Sees to what earlier runs left behind, for a job that deletes and is no cleanup. `sample` is as
+/// [`Cleanup::sample_of_objects`].
+///
+/// # Errors
+/// See [`clean_up`].
+pub fn drain_outbox(
+    context: &Context,
+    database: &mut Database,
+    sample: impl FnMut(&mut Connection, usize) -> QueryResult<Vec<String>>,
+) -> anyhow::Result<()> {
+    let Some(stores) = context.stores()? else { return Ok(()) };
+    let deletions = ObjectDeletions::start(context, stores.objects.clone())?;
+    let mut run = Run { context, database, stores, deletions, begun: false, store_checked: false };
+    let begun = run.begin(true, sample);
+    run.close(begun)
+}
+
 /// The passes of a run.
 pub struct Passes<'p, 'a>(Way<'p, 'a>);
 
@@ -72,7 +91,9 @@ impl Passes<'_, '_> {
         match &mut self.0 {
             Way::Looking(context, database) => preview(context, database, cleanup),
             Way::Deleting(run) => {
-                run.begin(cleanup)?;
+                run.begin(cleanup.folders_may_wait(), |connection, number| {
+                    cleanup.sample_of_objects(connection, number)
+                })?;
                 Pass::new(run, cleanup).all()
             }
         }
@@ -120,32 +141,41 @@ pub(super) struct Run<'a> {
 
 impl Run<'_> {
     /// Sees to what earlier runs left behind, before the first pass.
-    fn begin<C: Cleanup>(&mut self, cleanup: &mut C) -> anyhow::Result<()> {
+    fn begin(
+        &mut self,
+        folders_may_wait: bool,
+        sample: impl FnMut(&mut Connection, usize) -> QueryResult<Vec<String>>,
+    ) -> anyhow::Result<()> {
         if self.begun {
             return Ok(());
         }
         self.begun = true;
         if self.database.read(outbox::backlog)? > 0 {
-            self.check_store(cleanup)?;
+            self.check_store(sample)?;
         }
-        let may_wait = cleanup.folders_may_wait();
-        leftovers::drain(self.context, self.database, &self.stores, &mut self.deletions, may_wait)
+        leftovers::drain(self.context, self.database, &self.stores, &mut self.deletions, folders_may_wait)
     }
 
     /// Before anything goes, once: objects that cannot be deleted would only pile up in the outbox, and ones that are
     /// "deleted" in another store would be lost.
-    pub(super) fn check_store<C: Cleanup>(&mut self, cleanup: &mut C) -> anyhow::Result<()> {
+    pub(super) fn check_store(
+        &mut self,
+        sample: impl FnMut(&mut Connection, usize) -> QueryResult<Vec<String>>,
+    ) -> anyhow::Result<()> {
         if !self.store_checked {
             self.stores.objects.check_deletable()?;
-            self.check_store_is_the_right_one(cleanup)?;
+            self.check_store_is_the_right_one(sample)?;
             self.store_checked = true;
         }
         Ok(())
     }
 
     /// A store that has none of many objects is another platform's, or an empty mount: deleting there would "succeed".
-    fn check_store_is_the_right_one<C: Cleanup>(&mut self, cleanup: &mut C) -> anyhow::Result<()> {
-        let sample = self.database.read(|connection| cleanup.sample_of_objects(connection, SAMPLE))?;
+    fn check_store_is_the_right_one(
+        &mut self,
+        mut sample: impl FnMut(&mut Connection, usize) -> QueryResult<Vec<String>>,
+    ) -> anyhow::Result<()> {
+        let sample = self.database.read(|connection| sample(connection, SAMPLE))?;
         if sample.len() < SAMPLE {
             return Ok(());
         }

@@ -34,7 +34,7 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// What a dry run found that a run would delete.
+/// What a dry run found that a run would delete or change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// Identifiers of the items.
@@ -63,6 +63,9 @@ pub struct Report {
     /// Folders removed at the shared-folder provider. One counts when its event goes or its entry in the outbox does,
     /// so that it counts once however often that had to be tried.
     pub shared_folders_deleted: u64,
+    /// Numbers that only the job in question knows, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<&'static str, u64>,
     /// The first warnings.
     pub warnings: Vec<String>,
     /// How many warnings there were.
@@ -71,7 +74,7 @@ pub struct Report {
     pub failures: Vec<Failure>,
     /// Objects and folders that wait in the outbox for a later run.
     pub backlog: u64,
-    /// In a dry run: what a run would delete.
+    /// In a dry run: what a run would delete or change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
 }
@@ -102,14 +105,14 @@ impl Report {
     }
 
     /// Adds deleted rows.
-    pub(super) fn add_rows(&mut self, rows: &BTreeMap<&'static str, u64>) {
+    pub(crate) fn add_rows(&mut self, rows: &BTreeMap<&'static str, u64>) {
         add(&mut self.rows, rows);
     }
 }
 
 impl Plan {
     /// Adds rows that a run would delete.
-    pub(super) fn add_rows(&mut self, rows: &BTreeMap<&'static str, u64>) {
+    pub(crate) fn add_rows(&mut self, rows: &BTreeMap<&'static str, u64>) {
         add(&mut self.rows, rows);
     }
 }

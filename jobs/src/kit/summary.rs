@@ -49,7 +49,7 @@ pub(super) fn log(context: &Context, item: (&str, &str), none_due: Option<&str>,
 }
 
 /// A size as people read it, in binary units.
-fn bytes_in_words(bytes: u64) -> String {
+pub(crate) fn bytes_in_words(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {
         return format!("{bytes} bytes");

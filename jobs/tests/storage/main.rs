@@ -6,6 +6,7 @@ mod conformance;
 mod deletion_faults;
 mod directory;
 mod faults;
+mod ranges;
 mod uploads;
 
 use std::io::Read;

@@ -44,6 +44,17 @@ impl Request {
         self.method == "POST" && self.query.split('&').any(|part| part == "delete" || part == "delete=")
     }
 
+    /// Whether this is an S3 ListObjectsV2.
+    pub fn is_listing(&self) -> bool {
+        self.method == "GET" && self.parameter("list-type").is_some()
+    }
+
+    /// The value of this parameter of the query, in which slashes are decoded and nothing else.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let mut pairs = self.query.split('&').filter_map(|part| part.split_once('='));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value.replace("%2F", "/"))
+    }
+
     /// Whether the body contains this text.
     pub fn mentions(&self, text: &str) -> bool {
         self.body.windows(text.len().max(1)).any(|window| window == text.as_bytes())
@@ -59,10 +70,10 @@ pub enum Fault {
     Answer(u16, &'static str),
     /// The upstream never sees it; the answer has this status and an empty body.
     AnswerNothing(u16),
+    /// The upstream never sees it; the answer has status 200 and this document.
+    AnswerDocument(String),
     /// The upstream never sees it; the answer has this status and a page for people.
     AnswerPage(u16),
-    /// The upstream never sees it; the answer is 200 with this document.
-    AnswerDocument(&'static str),
     /// The connection is reset and the upstream never sees it.
     Reset,
     /// It is forwarded after this time.
@@ -162,10 +173,10 @@ async fn serve(mut client: TcpStream, state: &State) -> io::Result<()> {
         Fault::None => forward(&mut client, state, &head, &request).await,
         Fault::Answer(status, code) => answer(&mut client, &request, status, &error_document(code)).await,
         Fault::AnswerNothing(status) => answer(&mut client, &request, status, "").await,
+        Fault::AnswerDocument(document) => answer(&mut client, &request, 200, &document).await,
         Fault::AnswerPage(status) => {
             answer(&mut client, &request, status, "<!DOCTYPE html><html><body>It works!</body></html>").await
         }
-        Fault::AnswerDocument(document) => answer(&mut client, &request, 200, document).await,
         Fault::Reset => client.set_zero_linger(),
         Fault::Delay(time) => {
             tokio::time::sleep(time).await;

@@ -97,9 +97,9 @@ fn a_bucket_that_keeps_old_versions_erases_nothing() {
     let proxy = proxy(&mut site);
     let mut said = String::new();
     for fault in [
-        Fault::AnswerDocument("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
-        Fault::AnswerDocument("<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>"),
-        Fault::AnswerDocument("<VersioningConfiguration><Status>Perhaps</Status></VersioningConfiguration>"),
+        Fault::AnswerDocument("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>".into()),
+        Fault::AnswerDocument("<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>".into()),
+        Fault::AnswerDocument("<VersioningConfiguration><Status>Perhaps</Status></VersioningConfiguration>".into()),
         Fault::Answer(403, "AccessDenied"),
         Fault::Answer(501, "NotImplemented"),
     ] {

@@ -25,6 +25,26 @@ pub struct Object {
     pub size: u64,
 }
 
+/// Part of a listing in ranges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The range it belongs to, counted from 0.
+    pub range: usize,
+    /// The next objects of that range.
+    pub objects: Vec<Object>,
+    /// Whether that range is complete.
+    pub last: bool,
+}
+
+/// That a store does not list in the order of the keys, or not from where it was told to begin. What it has listed by
+/// then may be anything.
+#[derive(Debug, thiserror::Error)]
+#[error("{location} does not list objects in the order of their keys, beginning after a given one")]
+pub struct OutOfOrder {
+    /// As in [`ReadObjects::location`].
+    pub location: String,
+}
+
 /// Whether a store keeps old versions of objects: what is deleted there is only hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versioning {
@@ -48,6 +68,14 @@ pub trait ReadObjects: Send + Sync {
     /// Every other answer: forbidden, bucket missing, unreachable, stopped.
     fn head(&self, key: &str) -> anyhow::Result<Option<Object>>;
 
+    /// The sizes of the objects under `keys`, in the same order, with `None` for those of which the store clearly says
+    /// that there are none. Looks up some at a time, and makes sure, after it has missed any, that it did not miss
+    /// them because the bucket itself is gone.
+    ///
+    /// # Errors
+    /// As for [`ReadObjects::head`]; one key that cannot be looked up fails the call.
+    fn sizes(&self, keys: &[String]) -> anyhow::Result<Vec<Option<u64>>>;
+
     /// The contents of the object under `key`, as a stream.
     ///
     /// # Errors
@@ -56,6 +84,16 @@ pub trait ReadObjects: Send + Sync {
 
     /// All objects whose keys start with `prefix`, in key order where the store keeps one, in constant memory.
     fn list<'a>(&'a self, prefix: &str) -> Box<dyn Iterator<Item = anyhow::Result<Object>> + 'a>;
+
+    /// The same in ranges of keys, which may be read at the same time. Each of `bounds`, which ascend, is the last key
+    /// of one range, and another range comes after the last bound. The pages of a range come in turn, those of
+    /// different ranges as they arrive; memory holds two pages of each range. The iterator ends when all ranges are
+    /// complete, or with an error, which is [`OutOfOrder`] where the keys of a range do not strictly ascend.
+    fn list_ranges<'a>(
+        &'a self,
+        prefix: &str,
+        bounds: &[String],
+    ) -> Box<dyn Iterator<Item = anyhow::Result<Page>> + 'a>;
 
     /// Whether the store keeps old versions of objects.
     ///

@@ -1,6 +1,7 @@
 //! A directory that plays an object store: every object a file, every slash in a key a directory.
 
 mod listing;
+mod pages;
 mod writing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,9 +12,14 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use self::listing::Listing;
+use self::pages::Pages;
 use self::writing::Temporary;
-use super::{ACCESS_CHECK_KEY, Deletion, Object, ReadObjects, WriteObjects, unreadable_body};
+use super::{ACCESS_CHECK_KEY, Deletion, Object, Page, ReadObjects, WriteObjects, unreadable_body};
 use crate::platform::{Kind, Problem};
+
+/// What [`Directory::require_root`] is asked for.
+const DELETE: &str = "delete objects from";
+const LOOK_UP: &str = "look up objects in";
 
 /// A directory of objects. Until there is one, it holds nothing, and nothing can be deleted from it: more likely than
 /// that all objects are gone, its path is wrong or its volume not mounted. [`WriteObjects::put`] creates it.
@@ -23,7 +29,7 @@ use crate::platform::{Kind, Problem};
 pub struct Directory {
     root: PathBuf,
     location: String,
-    /// Device and inode of the root that objects are deleted from.
+    /// Device and inode of the root that objects are listed in and deleted from.
     identity: OnceLock<(u64, u64)>,
 }
 
@@ -50,14 +56,14 @@ impl Directory {
 
     /// Makes sure that the root is there, and is the same as the last time: where a volume is no longer mounted, or a
     /// directory was moved away, every object would look deleted.
-    fn require_root(&self) -> Result<(), Problem> {
+    fn require_root(&self, attempted: &str) -> Result<(), Problem> {
         let identity = self.root_metadata()?.map(|metadata| (metadata.dev(), metadata.ino()));
         let what = match identity {
             None => "does not exist",
             Some(identity) if *self.identity.get_or_init(|| identity) == identity => return Ok(()),
             Some(_) => "was replaced by another directory",
         };
-        let message = format!("cannot delete objects from {}: it {what}", self.location);
+        let message = format!("cannot {attempted} {}: it {what}", self.location);
         Err(Problem::new(Kind::Configuration, message).hint(
             "check the storage's path and that its volume is mounted; create the directory if nothing was ever stored",
         ))
@@ -143,6 +149,17 @@ impl ReadObjects for Directory {
         Ok(found.map(|(_, metadata)| Object { key: key.to_owned(), size: metadata.len() }))
     }
 
+    fn sizes(&self, keys: &[String]) -> anyhow::Result<Vec<Option<u64>>> {
+        let mut sizes = Vec::with_capacity(keys.len());
+        for key in keys {
+            sizes.push(self.find(key)?.map(|(_, metadata)| metadata.len()));
+        }
+        if sizes.contains(&None) {
+            self.require_root(LOOK_UP)?;
+        }
+        Ok(sizes)
+    }
+
     fn get(&self, key: &str) -> anyhow::Result<Box<dyn Read + Send>> {
         let missing = || Problem::new(Kind::Failed, format!("there is no object {key:?} in {}", self.location));
         let (path, _) = self.find(key)?.ok_or_else(missing)?;
@@ -154,6 +171,19 @@ impl ReadObjects for Directory {
         match self.exists() {
             Ok(true) => Box::new(Listing::new(&self.root, prefix)),
             Ok(false) => Box::new(std::iter::empty()),
+            Err(problem) => Box::new(std::iter::once(Err(problem.into()))),
+        }
+    }
+
+    /// One range after the other: here nothing is gained by reading several at a time.
+    fn list_ranges<'a>(
+        &'a self,
+        prefix: &str,
+        bounds: &[String],
+    ) -> Box<dyn Iterator<Item = anyhow::Result<Page>> + 'a> {
+        // What is missing from now on is to be missed in this root.
+        match self.exists().and_then(|exists| if exists { self.require_root(LOOK_UP) } else { Ok(()) }) {
+            Ok(()) => Box::new(Pages::new(self.list(prefix), bounds)),
             Err(problem) => Box::new(std::iter::once(Err(problem.into()))),
         }
     }
@@ -185,7 +215,7 @@ impl WriteObjects for Directory {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        self.require_root()?;
+        self.require_root(DELETE)?;
         let keys: BTreeSet<&String> = keys.iter().collect();
         let mut deletions = Vec::with_capacity(keys.len());
         let mut touched: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
@@ -207,13 +237,13 @@ impl WriteObjects for Directory {
             deletions.extend(keys.into_iter().map(|key| Deletion { key, outcome: outcome.clone() }));
         }
         // What was missing counts as gone only if it was looked for in the right place.
-        self.require_root()?;
+        self.require_root(DELETE)?;
         Ok(deletions)
     }
 
     fn check_deletable(&self) -> anyhow::Result<()> {
         let trial = self.path(ACCESS_CHECK_KEY)?;
-        self.require_root()?;
+        self.require_root(DELETE)?;
         // Whoever may create a file in a directory may remove one.
         let parent = trial.parent().filter(|parent| parent.is_dir()).unwrap_or(&self.root);
         drop(Temporary::create(parent).map_err(|error| failed("create and remove files in", parent, error))?);

@@ -1,93 +1,134 @@
-//! Listing a bucket page by page.
+//! Listing a bucket page by page, in several ranges of keys at the same time.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::task::JoinSet;
 
-use super::super::Object;
+use super::super::{Object, OutOfOrder, Page};
 use super::connection::Connection;
 use super::error::StoreError;
 use super::reading::size;
-use crate::platform::Problem;
 
-struct Page {
+/// One answer to a ListObjectsV2.
+struct Answer {
     objects: Vec<Object>,
-    /// Where the next page starts; `None` on the last one.
+    /// Where the next one starts; `None` on the last one.
     next: Option<String>,
 }
 
-/// The objects under a prefix. While a page is worked on, the next one is already on its way, but no further one.
+/// A range of keys.
+struct Range {
+    /// The last key seen, and before any the bound after which the range begins.
+    after: Option<String>,
+    /// The last key that belongs to it.
+    end: Option<String>,
+}
+
+/// The objects under a prefix. While a page of a range is worked on, the next one of that range is already on its way,
+/// but no further one.
 pub(super) struct Listing {
     connection: Arc<Connection>,
     prefix: String,
-    objects: std::vec::IntoIter<Object>,
-    /// The page on its way; dropping it cancels the request.
-    coming: JoinSet<Result<Page, StoreError>>,
+    ranges: Vec<Range>,
+    /// Whether keys have to ascend.
+    in_order: bool,
+    /// The pages on their way, each with its range; dropping them cancels the requests.
+    coming: JoinSet<(usize, Result<Answer, StoreError>)>,
     started: bool,
 }
 
 impl Listing {
-    pub(super) fn new(connection: Arc<Connection>, prefix: &str) -> Self {
-        let (prefix, coming) = (prefix.to_owned(), JoinSet::new());
-        Self { connection, prefix, objects: Vec::new().into_iter(), coming, started: false }
+    /// Everything, however the store orders it.
+    pub(super) fn as_it_comes(connection: Arc<Connection>, prefix: &str) -> Self {
+        Self::new(connection, prefix, &[], false)
     }
 
-    fn request(&mut self, token: Option<String>) {
-        let page = page(Arc::clone(&self.connection), self.prefix.clone(), token);
-        self.coming.spawn_on(page, &self.connection.runtime);
+    /// In ranges whose last keys are `bounds`, and one more.
+    pub(super) fn in_ranges(connection: Arc<Connection>, prefix: &str, bounds: &[String]) -> Self {
+        Self::new(connection, prefix, bounds, true)
     }
 
-    /// Whether there was another page.
-    fn turn_page(&mut self) -> Result<bool, Problem> {
+    fn new(connection: Arc<Connection>, prefix: &str, bounds: &[String], in_order: bool) -> Self {
+        let starts = std::iter::once(None).chain(bounds.iter().cloned().map(Some));
+        let ends = bounds.iter().cloned().map(Some).chain([None]);
+        let ranges = starts.zip(ends).map(|(after, end)| Range { after, end }).collect();
+        Self { connection, prefix: prefix.to_owned(), ranges, in_order, coming: JoinSet::new(), started: false }
+    }
+
+    fn request(&mut self, range: usize, start_after: Option<String>, token: Option<String>) {
+        let (connection, prefix) = (Arc::clone(&self.connection), self.prefix.clone());
+        let answer = async move { (range, answer(connection, prefix, start_after, token).await) };
+        self.coming.spawn_on(answer, &self.connection.runtime);
+    }
+
+    /// The page that arrives next, of whichever range; `None` after the last one of all.
+    fn turn_page(&mut self) -> anyhow::Result<Option<Page>> {
         if !std::mem::replace(&mut self.started, true) {
-            self.request(None);
+            for range in 0..self.ranges.len() {
+                self.request(range, self.ranges[range].after.clone(), None);
+            }
         }
         let Self { connection, prefix, coming, .. } = self;
-        let page = connection.wait(async {
+        let arrived = connection.wait(async {
             match coming.join_next().await {
                 None => Ok(None),
-                Some(Ok(Ok(page))) => Ok(Some(page)),
-                Some(Ok(Err(error))) => Err(connection.problem("list objects under", prefix, &error)),
+                Some(Ok((range, Ok(answer)))) => Ok(Some((range, answer))),
+                Some(Ok((_, Err(error)))) => Err(connection.problem("list objects under", prefix, &error)),
                 Some(Err(panic)) => {
                     Err(connection.problem("list objects under", prefix, &StoreError::other(panic.to_string())))
                 }
             }
         })?;
-        let Some(page) = page else { return Ok(false) };
-        self.objects = page.objects.into_iter();
-        if page.next.is_some() {
-            self.request(page.next);
+        let Some((number, Answer { mut objects, next })) = arrived else { return Ok(None) };
+        let range = &mut self.ranges[number];
+        if self.in_order {
+            let mut before = range.after.as_ref();
+            for Object { key, .. } in &objects {
+                // Also the first one: a store that does not know StartAfter begins at the beginning.
+                if before.is_some_and(|before| key <= before) {
+                    return Err(OutOfOrder { location: self.connection.location.clone() }.into());
+                }
+                before = Some(key);
+            }
+            range.after = before.cloned();
         }
-        Ok(true)
+        let listed = objects.len();
+        if let Some(end) = &range.end {
+            // Also what comes after the end had to be in order: it shows that nothing of the range is behind it.
+            objects.truncate(objects.partition_point(|object| object.key <= *end));
+        }
+        let last = next.is_none() || objects.len() < listed;
+        if !last {
+            self.request(number, None, next);
+        }
+        Ok(Some(Page { range: number, objects, last }))
     }
 }
 
 impl Iterator for Listing {
-    type Item = anyhow::Result<Object>;
+    type Item = anyhow::Result<Page>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(object) = self.objects.next() {
-                return Some(Ok(object));
-            }
-            match self.turn_page() {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(problem) => {
-                    // Nothing comes after an error.
-                    self.coming.abort_all();
-                    self.coming = JoinSet::new();
-                    return Some(Err(problem.into()));
-                }
-            }
+        let page = self.turn_page();
+        if page.is_err() {
+            // Nothing comes after an error.
+            self.coming.abort_all();
+            self.coming = JoinSet::new();
         }
+        page.transpose()
     }
 }
 
-async fn page(connection: Arc<Connection>, prefix: String, token: Option<String>) -> Result<Page, StoreError> {
+async fn answer(
+    connection: Arc<Connection>,
+    prefix: String,
+    start_after: Option<String>,
+    token: Option<String>,
+) -> Result<Answer, StoreError> {
     let request = connection.client.list_objects_v2().bucket(&connection.bucket).prefix(prefix);
-    let answer = request.set_continuation_token(token.clone()).send().await?;
+    let request = request.set_start_after(start_after).set_continuation_token(token.clone());
+    let answer = request.send().await?;
     connection.bucket_seen.store(true, Ordering::Relaxed);
     let next = match (answer.is_truncated(), answer.next_continuation_token) {
         (None | Some(false), _) => None,
@@ -103,5 +144,5 @@ async fn page(connection: Arc<Connection>, prefix: String, token: Option<String>
         Ok(Object { key, size })
     };
     let objects = answer.contents.unwrap_or_default().into_iter().map(object);
-    Ok(Page { objects: objects.collect::<Result<_, StoreError>>()?, next })
+    Ok(Answer { objects: objects.collect::<Result<_, StoreError>>()?, next })
 }

@@ -21,7 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use self::connection::Connection;
 use self::listing::Listing;
-use super::{ACCESS_CHECK_KEY, Deletion, Object, ReadObjects, Versioning, WriteObjects};
+use super::{ACCESS_CHECK_KEY, Deletion, Object, Page, ReadObjects, Versioning, WriteObjects};
 use crate::platform::{InvalidSetting, Problem, Stop, endpoint};
 
 /// Which bucket, and how to get at it. `Debug` leaves the key pair out.
@@ -176,13 +176,34 @@ impl ReadObjects for S3 {
         Ok(reading::head(self.connection()?, key)?)
     }
 
+    fn sizes(&self, keys: &[String]) -> anyhow::Result<Vec<Option<u64>>> {
+        Ok(reading::sizes(self.connection()?, keys)?)
+    }
+
     fn get(&self, key: &str) -> anyhow::Result<Box<dyn Read + Send>> {
         Ok(Box::new(reading::get(self.connection()?, key)?))
     }
 
     fn list<'a>(&'a self, prefix: &str) -> Box<dyn Iterator<Item = anyhow::Result<Object>> + 'a> {
         match self.connection() {
-            Ok(connection) => Box::new(Listing::new(Arc::clone(connection), prefix)),
+            Ok(connection) => {
+                let pages = Listing::as_it_comes(Arc::clone(connection), prefix);
+                Box::new(pages.flat_map(|page| match page {
+                    Ok(page) => page.objects.into_iter().map(Ok).collect(),
+                    Err(error) => vec![Err(error)],
+                }))
+            }
+            Err(problem) => Box::new(std::iter::once(Err(problem.into()))),
+        }
+    }
+
+    fn list_ranges<'a>(
+        &'a self,
+        prefix: &str,
+        bounds: &[String],
+    ) -> Box<dyn Iterator<Item = anyhow::Result<Page>> + 'a> {
+        match self.connection() {
+            Ok(connection) => Box::new(Listing::in_ranges(Arc::clone(connection), prefix, bounds)),
             Err(problem) => Box::new(std::iter::once(Err(problem.into()))),
         }
     }

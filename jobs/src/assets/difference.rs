@@ -1,0 +1,194 @@
+//! What differs between rows and objects, as far as it has been found out.
+
+use uuid::Uuid;
+
+use super::listed::key;
+use super::merge::Found;
+use super::rows::Wrong;
+use super::sync_storage_files::Handling;
+use crate::kit::{Context, Report};
+use crate::platform::storage::ReadObjects;
+
+/// So many assets that the listing lacked are looked up together.
+const LOOKED_UP_TOGETHER: usize = 1_000;
+/// When the listing had no asset at all, so many are looked up before the store counts as another platform's.
+const LAST_DOUBTS: usize = 1_000;
+
+/// An asset without an object, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Missing {
+    pub(super) id: Uuid,
+    /// Its size as it was read, in bytes.
+    pub(super) was: i64,
+}
+
+/// The difference. What has to change is kept until the guard has had its say about all of it, in 24 or 32 bytes each.
+/// Once there is certainly more than the guard lets pass, it is only counted, so that memory is bounded by the guard
+/// and not by the platform.
+#[derive(Debug)]
+pub(super) struct Difference {
+    handling: Handling,
+    /// How many changes the guard lets pass.
+    bound: u64,
+    /// Assets looked at.
+    pub(super) examined: u64,
+    /// Assets whose objects are there.
+    present: u64,
+    /// Assets that need no change.
+    pub(super) in_sync: u64,
+    /// Assets that would need one if the platform were not at work on them.
+    pub(super) unsettled: u64,
+    /// Objects that no asset has, and their sizes in bytes.
+    pub(super) objects_without_row: u64,
+    pub(super) bytes_without_row: u64,
+    /// Assets with objects of other sizes.
+    pub(super) wrong: Vec<Wrong>,
+    /// Assets that the listing lacked.
+    pub(super) lacking: Vec<Missing>,
+    /// Of those, the ones that the store has confirmed not to have.
+    pub(super) confirmed: Vec<Missing>,
+    /// How many would have to change, once that is too many to go on.
+    too_many: Option<u64>,
+}
+
+impl Difference {
+    /// Nothing is known yet; `bound` is how many changes the guard lets pass.
+    pub(super) fn new(handling: Handling, bound: u64) -> Self {
+        Self {
+            handling,
+            bound,
+            examined: 0,
+            present: 0,
+            in_sync: 0,
+            unsettled: 0,
+            objects_without_row: 0,
+            bytes_without_row: 0,
+            wrong: Vec::new(),
+            lacking: Vec::new(),
+            confirmed: Vec::new(),
+            too_many: None,
+        }
+    }
+
+    /// Takes in what the merge has found.
+    ///
+    /// # Errors
+    /// The store's, when it has to be asked.
+    pub(super) fn add(&mut self, found: Found, store: &dyn ReadObjects) -> anyhow::Result<()> {
+        match found {
+            Found::ObjectAlone(size) => {
+                self.objects_without_row += 1;
+                self.bytes_without_row = self.bytes_without_row.saturating_add(size);
+            }
+            Found::Both(row, size) => {
+                self.examined += 1;
+                self.present += 1;
+                self.compare(Missing { id: row.id.0, was: row.size }, size, row.settled);
+            }
+            Found::RowAlone(row) => {
+                self.examined += 1;
+                if row.size == 0 && self.handling == Handling::SetFileSizeToZero {
+                    // Whether it is missing or not, nothing would be changed by what is known.
+                    self.in_sync += 1;
+                } else if row.settled {
+                    self.lacking.push(Missing { id: row.id.0, was: row.size });
+                } else {
+                    self.unsettled += 1;
+                }
+            }
+        }
+        self.stay_bounded(store)
+    }
+
+    fn compare(&mut self, row: Missing, size: u64, settled: bool) {
+        let Missing { id, was } = row;
+        // What the column cannot hold is more than any store can.
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        if was == size {
+            self.in_sync += 1;
+        } else if settled {
+            self.wrong.push(Wrong { id, was, size });
+        } else {
+            self.unsettled += 1;
+        }
+    }
+
+    fn stay_bounded(&mut self, store: &dyn ReadObjects) -> anyhow::Result<()> {
+        if let Some(number) = &mut self.too_many {
+            *number += (self.wrong.len() + self.lacking.len()) as u64;
+            self.wrong.clear();
+            self.lacking.clear();
+        } else if self.changes() > self.bound {
+            // Only what is certain may lead to a refusal, so the listing is not taken at its word.
+            if self.lacking.len() >= LOOKED_UP_TOGETHER {
+                self.look_up(store, LOOKED_UP_TOGETHER)?;
+            }
+            let certain = (self.wrong.len() + self.confirmed.len()) as u64;
+            if certain > self.bound {
+                self.too_many = Some(self.changes());
+                (self.wrong, self.lacking, self.confirmed) = Default::default();
+            }
+        }
+        Ok(())
+    }
+
+    /// How many assets have to change, those included that the listing lacked.
+    pub(super) fn changes(&self) -> u64 {
+        self.too_many.unwrap_or((self.wrong.len() + self.lacking.len() + self.confirmed.len()) as u64)
+    }
+
+    /// Asks the store for up to `number` of the assets that the listing lacked.
+    fn look_up(&mut self, store: &dyn ReadObjects, number: usize) -> anyhow::Result<()> {
+        let rest = self.lacking.split_off(number.min(self.lacking.len()));
+        let asked = std::mem::replace(&mut self.lacking, rest);
+        let keys: Vec<_> = asked.iter().map(|missing| key(missing.id)).collect();
+        for (missing, size) in asked.into_iter().zip(store.sizes(&keys)?) {
+            match size {
+                None => self.confirmed.push(missing),
+                Some(size) => {
+                    self.present += 1;
+                    self.compare(missing, size, true);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the store for all the assets that the listing lacked.
+    ///
+    /// # Errors
+    /// The store's, or that the run has to stop.
+    pub(super) fn look_up_all(&mut self, context: &Context, store: &dyn ReadObjects) -> anyhow::Result<()> {
+        while !self.lacking.is_empty() {
+            context.checkpoint()?;
+            self.look_up(store, LOOKED_UP_TOGETHER)?;
+        }
+        Ok(())
+    }
+
+    /// Lets everything that was found be changed, or refuses. What the guard might refuse is confirmed before.
+    ///
+    /// # Errors
+    /// A refusal of the guard, or the store's.
+    pub(super) fn permit(&mut self, context: &Context, total: u64, store: &dyn ReadObjects) -> anyhow::Result<()> {
+        if self.too_many.is_none() && self.changes() > self.bound {
+            self.look_up_all(context, store)?;
+        }
+        if self.present == 0 && self.confirmed.is_empty() {
+            self.look_up(store, LAST_DOUBTS)?;
+        }
+        if self.present == 0 && self.changes() > 0 {
+            return Err(context.guard.refuse_empty_store(self.examined, store.location()).into());
+        }
+        Ok(context.guard.permit_affected(self.changes(), total, "assets")?)
+    }
+
+    /// Puts into the report what is known when everything has been looked at.
+    pub(super) fn report(&self, report: &mut Report) {
+        report.counts.examined = self.examined;
+        report.counts.skipped = self.unsettled;
+        report.figures.insert("in_sync", self.in_sync);
+        report.figures.insert("objects_without_row", self.objects_without_row);
+        report.figures.insert("bytes_without_row", self.bytes_without_row);
+    }
+}

@@ -1,0 +1,176 @@
+//! Changing rows that are known beforehand, batch by batch: what a job does that first finds out about everything and
+//! then acts. A job supplies how a batch is changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use diesel::QueryResult;
+use uuid::Uuid;
+
+use super::context::Context;
+use super::crash::crash_point;
+use super::pace::{Pace, SMALLEST};
+use super::report::Report;
+use crate::platform::database::{Connection, Database, DatabaseError};
+use crate::platform::{Kind, Problem};
+
+/// So many rows are prepared together; it bounds how long ago that is when the last of them is changed.
+const PREPARED_AT_ONCE: usize = 5_000;
+/// What the platform holds locked is tried again this often at the end, with a pause before each time.
+const LAST_TRIES: u32 = 3;
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+/// When so many single rows in a row are refused, the rows are not to blame: a whole table may be locked.
+const HOPELESS: u32 = 20;
+
+/// What a transaction changed.
+#[derive(Debug, Default)]
+pub struct Changed {
+    /// The rows changed or deleted.
+    pub ids: Vec<Uuid>,
+    /// Rows to be changed that somebody else has locked.
+    pub locked: Vec<Uuid>,
+    /// Rows deleted by table.
+    pub rows: BTreeMap<&'static str, u64>,
+}
+
+/// What a job supplies.
+pub trait Change {
+    /// What a row is called, in the plural.
+    const ROWS: &'static str;
+
+    /// What is known of a row to be changed.
+    type Row: Copy;
+
+    /// The primary key of a row.
+    fn key(row: &Self::Row) -> Uuid;
+
+    /// Looks at `rows` once more shortly before they are changed, outside any transaction, and answers with those that
+    /// still are to be.
+    ///
+    /// # Errors
+    /// Whatever ends the run.
+    fn prepare(&mut self, context: &Context, rows: &[Self::Row]) -> anyhow::Result<Vec<Self::Row>>;
+
+    /// Changes those of `rows` that still are as they were found, in the caller's transaction.
+    ///
+    /// # Errors
+    /// The database's; the transaction is then rolled back.
+    fn change(&mut self, connection: &mut Connection, rows: &[Self::Row]) -> QueryResult<Changed>;
+
+    /// Counts what was changed.
+    fn count(&mut self, report: &mut Report, changed: &Changed);
+}
+
+/// Changes `rows`. Those that are locked for good, or violate a constraint, are failures in the context's report.
+///
+/// # Errors
+/// Whatever ended it early; what was done until then is in the context's report.
+pub fn change_all<C: Change>(
+    context: &Context,
+    database: &mut Database,
+    change: &mut C,
+    rows: &[C::Row],
+) -> anyhow::Result<()> {
+    let mut run = Run { context, database, change, pace: Pace::new(SMALLEST), refused: 0, waiting: Vec::new() };
+    run.all(rows)?;
+    for _ in 0..LAST_TRIES {
+        if run.waiting.is_empty() {
+            break;
+        }
+        context.stop().sleep(LAST_PAUSE);
+        let again: Vec<_> = std::mem::take(&mut run.waiting).into_iter().map(|(row, _)| row).collect();
+        run.all(&again)?;
+    }
+    for (row, reason) in run.waiting {
+        context.report().fail(C::key(&row), reason);
+    }
+    Ok(())
+}
+
+/// Changes under way.
+struct Run<'a, C: Change> {
+    context: &'a Context,
+    database: &'a mut Database,
+    change: &'a mut C,
+    pace: Pace,
+    /// Single rows that were refused since the last batch that passed.
+    refused: u32,
+    /// Rows to try again at the end, with the reason why they could not be changed so far.
+    waiting: Vec<(C::Row, String)>,
+}
+
+impl<C: Change> Run<'_, C> {
+    fn all(&mut self, rows: &[C::Row]) -> anyhow::Result<()> {
+        for rows in rows.chunks(PREPARED_AT_ONCE) {
+            self.context.checkpoint()?;
+            let rows = self.change.prepare(self.context, rows)?;
+            crash_point("prepared");
+            let mut rest = rows.as_slice();
+            while !rest.is_empty() {
+                let (batch, more) = rest.split_at(self.pace.size().min(rest.len()));
+                self.batch(batch)?;
+                rest = more;
+            }
+        }
+        Ok(())
+    }
+
+    /// One batch, narrowed down to the rows that do not pass.
+    fn batch(&mut self, rows: &[C::Row]) -> anyhow::Result<()> {
+        let mut parts = vec![rows];
+        while let Some(part) = parts.pop() {
+            self.context.checkpoint()?;
+            match self.transaction(part) {
+                Ok(()) => {}
+                Err(DatabaseError::Problem(problem)) => return Err(problem.into()),
+                Err(DatabaseError::Constraint(reason)) if part.len() == 1 => {
+                    self.context.report().fail(C::key(&part[0]), reason);
+                }
+                Err(DatabaseError::Rejected(reason)) if part.len() == 1 => self.put_off(part[0], reason)?,
+                Err(refused) => {
+                    if let DatabaseError::Rejected(_) = refused {
+                        self.pace.slow_down();
+                    }
+                    log::debug!("a batch of {} did not pass; narrowing it down", part.len());
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn transaction(&mut self, rows: &[C::Row]) -> Result<(), DatabaseError> {
+        let started = Instant::now();
+        let changed = self.database.write(|connection| {
+            let changed = self.change.change(connection, rows)?;
+            crash_point("before-commit");
+            Ok(changed)
+        })?;
+        crash_point("committed");
+        self.pace.took(rows.len(), started.elapsed());
+        self.refused = 0;
+        let mut report = self.context.report();
+        report.counts.skipped += rows.len().saturating_sub(changed.ids.len() + changed.locked.len()) as u64;
+        report.add_rows(&changed.rows);
+        self.change.count(&mut report, &changed);
+        drop(report);
+        let locked: BTreeSet<_> = changed.locked.into_iter().collect();
+        for row in rows.iter().filter(|row| locked.contains(&C::key(row))) {
+            self.waiting.push((*row, "locked by another session, probably the platform".into()));
+        }
+        Ok(())
+    }
+
+    /// Keeps a row that was refused on its own for another try at the end; gives up when all rows are.
+    fn put_off(&mut self, row: C::Row, reason: String) -> Result<(), Problem> {
+        self.refused += 1;
+        if self.refused >= HOPELESS {
+            let all = format!("the database refused {HOPELESS} {} in a row", C::ROWS);
+            return Err(Problem::new(Kind::Failed, format!("{all}; the last time it said: {reason}"))
+                .hint("what was finished is safe; remove the cause and run the job again"));
+        }
+        self.waiting.push((row, reason));
+        Ok(())
+    }
+}
