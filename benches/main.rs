@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench --bench jobs -- startup
 //! cargo bench --bench jobs -- event-cleanup [--events 5000,20000] [--repeat 3] [--indexes] [--million]
+//! cargo bench --bench jobs -- sync-storage-files [--assets 20000,100000] [--repeat 3]
 //! ```
 //!
 //! A throw-away PostgreSQL cluster and a real S3 server in a process of its own; every program is a process of its own,
@@ -17,6 +18,7 @@ mod process;
 mod s3_process;
 mod startup;
 mod store;
+mod sync_storage_files;
 
 use platform::Cluster;
 
@@ -31,8 +33,10 @@ fn main() {
     match words.as_slice() {
         [CHILD, "s3"] => s3_process::serve(),
         [CHILD, "event-cleanup", program @ ..] => event_cleanup::child(program),
+        [CHILD, "sync-storage-files", program @ ..] => sync_storage_files::child(program),
         ["startup"] if is_asked_for => startup::print(),
         ["event-cleanup", options @ ..] if is_asked_for => event_cleanup::measure(&cluster(), options),
+        ["sync-storage-files", options @ ..] if is_asked_for => sync_storage_files::measure(&cluster(), options),
         _ => println!("this takes minutes: run it by `cargo bench --bench jobs -- <JOB>`; see {}", file!()),
     }
 }

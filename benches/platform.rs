@@ -129,6 +129,14 @@ impl Cluster {
         process::cpu_time_of_family(file.lines().next().unwrap().parse().unwrap())
     }
 
+    pub(crate) fn execute(&self, database: &str, sql: &str) {
+        let mut client = self.0.client(database);
+        // One after the other: VACUUM refuses to be part of a transaction.
+        for statement in sql.split(';') {
+            client.batch_execute(statement).unwrap();
+        }
+    }
+
     /// The number that a query of a database comes to.
     pub(crate) fn number(&self, database: &str, sql: &str) -> i64 {
         self.0.client(database).query_one(sql, &[]).unwrap().get(0)
