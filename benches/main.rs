@@ -3,6 +3,8 @@
 //! ```text
 //! cargo bench --bench jobs -- startup
 //! cargo bench --bench jobs -- event-cleanup [--events 5000,20000] [--repeat 3] [--indexes] [--million]
+//! cargo bench --bench jobs -- user-cleanup [--users 2000] [--repeat 3] [--indexes]
+//! cargo bench --bench jobs -- room-cleanup [--rooms 50000] [--held 5000] [--repeat 1] [--indexes]
 //! cargo bench --bench jobs -- sync-storage-files [--assets 20000,100000] [--repeat 3]
 //! ```
 //!
@@ -13,12 +15,17 @@
 
 mod contest;
 mod event_cleanup;
+mod floor;
 mod platform;
 mod process;
+mod room_cleanup;
+mod row_by_row;
 mod s3_process;
 mod startup;
 mod store;
 mod sync_storage_files;
+mod user_cleanup;
+mod work;
 
 use platform::Cluster;
 
@@ -32,10 +39,14 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).filter(|word| *word != "--bench").collect();
     match words.as_slice() {
         [CHILD, "s3"] => s3_process::serve(),
-        [CHILD, "event-cleanup", program @ ..] => event_cleanup::child(program),
+        [CHILD, "event-cleanup", program @ ..] => work::child(&event_cleanup::WORK, program),
+        [CHILD, "room-cleanup", program @ ..] => work::child(&room_cleanup::WORK, program),
+        [CHILD, "user-cleanup", program @ ..] => user_cleanup::child(program),
         [CHILD, "sync-storage-files", program @ ..] => sync_storage_files::child(program),
         ["startup"] if is_asked_for => startup::print(),
         ["event-cleanup", options @ ..] if is_asked_for => event_cleanup::measure(&cluster(), options),
+        ["room-cleanup", options @ ..] if is_asked_for => room_cleanup::measure(&cluster(), options),
+        ["user-cleanup", options @ ..] if is_asked_for => user_cleanup::measure(&cluster(), options),
         ["sync-storage-files", options @ ..] if is_asked_for => sync_storage_files::measure(&cluster(), options),
         _ => println!("this takes minutes: run it by `cargo bench --bench jobs -- <JOB>`; see {}", file!()),
     }

@@ -52,11 +52,15 @@ impl Cluster {
 
     /// A new database with so many ended events and with upkeep's own tables.
     pub(crate) fn filled(&self, events: u32, fill: Fill, indexes: bool) -> String {
+        self.filled_by(&[&rows(events, fill), if indexes { INDEXES } else { "" }])
+    }
+
+    /// A new database that SQL has filled, with upkeep's own tables.
+    pub(crate) fn filled_by(&self, sql: &[&str]) -> String {
         let name = self.0.platform_database();
         let mut client = self.0.client(&name);
-        client.batch_execute(&rows(events, fill)).unwrap();
-        if indexes {
-            client.batch_execute(INDEXES).unwrap();
+        for sql in sql {
+            client.batch_execute(sql).unwrap();
         }
         let directory = tempfile::tempdir().unwrap();
         let mut migrate = self.upkeep(&name, "http://127.0.0.1:9", directory.path(), &["database", "migrate"]);
@@ -129,12 +133,9 @@ impl Cluster {
         process::cpu_time_of_family(file.lines().next().unwrap().parse().unwrap())
     }
 
+    /// Executes SQL in a database.
     pub(crate) fn execute(&self, database: &str, sql: &str) {
-        let mut client = self.0.client(database);
-        // One after the other: VACUUM refuses to be part of a transaction.
-        for statement in sql.split(';') {
-            client.batch_execute(statement).unwrap();
-        }
+        self.0.client(database).batch_execute(sql).unwrap();
     }
 
     /// The number that a query of a database comes to.

@@ -1,39 +1,34 @@
 //! event-cleanup on N ended single events, each with its own room, two assets with stored objects and three guest
 //! invites of the room; and on a million events without assets.
 
-mod floor;
 mod million;
 mod options;
-mod row_by_row;
 
 use options::Options;
 use postgres::Client;
 
-use crate::contest::{Contest, Done, Place, Program};
+use crate::contest::{Contest, Done, Program};
 use crate::platform::{Cluster, Fill};
+use crate::work::{Work, reference};
 
 /// upkeep's arguments.
 const CLEAN_UP: [&str; 5] = ["jobs", "execute", "event-cleanup", "--output", "json"];
 
-/// Tables and the columns that refer to the event, children first; then the same for its room.
-const OF_EVENTS: [(&str, &str); 9] = [
-    ("event_shared_folders", "event_id"),
-    ("event_training_participation_report_parameter_sets", "event_id"),
-    ("event_favorites", "event_id"),
-    ("event_email_invites", "event_id"),
-    ("event_invites", "event_id"),
-    ("event_exceptions", "event_id"),
-    ("event_recurrences", "event_id"),
-    ("event_dates", "event_id"),
-    ("events", "id"),
-];
-const OF_ROOMS: [(&str, &str); 5] = [
-    ("module_resources", "room_id"),
-    ("sip_configs", "room"),
-    ("room_streaming_targets", "room_id"),
-    ("invites", "room"),
-    ("room_assets", "room_id"),
-];
+/// What the reference programs do.
+pub(crate) const WORK: Work = Work {
+    due,
+    of_events: &[
+        ("event_shared_folders", "event_id"),
+        ("event_training_participation_report_parameter_sets", "event_id"),
+        ("event_favorites", "event_id"),
+        ("event_email_invites", "event_id"),
+        ("event_invites", "event_id"),
+        ("event_exceptions", "event_id"),
+        ("event_recurrences", "event_id"),
+        ("event_dates", "event_id"),
+        ("events", "id"),
+    ],
+};
 
 /// The ids of all ended single events and of their rooms, as text.
 fn due(database: &mut Client) -> Vec<(String, String)> {
@@ -44,16 +39,6 @@ fn due(database: &mut Client) -> Vec<(String, String)> {
         &[],
     );
     rows.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
-}
-
-/// One of the reference programs.
-pub(crate) fn child(words: &[&str]) {
-    match words {
-        ["row-by-row", database, store] => row_by_row::run(database, store),
-        ["floor", database, store] => floor::run(database, store, floor::Objects::AtTheEnd),
-        ["floor-overlapped", database, store] => floor::run(database, store, floor::Objects::Meanwhile),
-        _ => panic!("no such program: {words:?}"),
-    }
 }
 
 pub(crate) fn measure(cluster: &Cluster, words: &[&str]) {
@@ -70,7 +55,7 @@ fn contest(cluster: &Cluster, events: u32, options: &Options) {
     let template = cluster.filled(events, Fill::AssetsAndInvites, options.indexes);
     let assets = cluster.assets(&template);
     let schema = if options.indexes { "with indexes on all foreign keys" } else { "the platform's own indexes" };
-    let reference = |program: &'static str| move |place: &Place<'_>| place.reference("event-cleanup", program);
+    let reference = |program| reference("event-cleanup", program);
     Contest {
         title: format!("event-cleanup: {events} events, {} objects, {schema}", assets.len()),
         cluster,

@@ -1,8 +1,9 @@
 //! What upkeep does: the jobs, the kit they are made of, and the platform they work on.
 //!
 //! Start reading at [`meetings`], where a job's file tells its whole policy, then [`kit`] for the loop that carries it
-//! out, and [`platform`] for database, storage and shared folders.
+//! out, and [`platform`] for database, storage, identity provider and shared folders.
 
+pub mod accounts;
 pub mod assets;
 pub mod kit;
 pub mod meetings;
@@ -22,10 +23,12 @@ macro_rules! jobs {
 pub static JOBS: &[&dyn AnyJob] = jobs! {
     system::SelfCheck,
     meetings::EventCleanup,
+    accounts::UserCleanup,
     meetings::AdhocEventCleanup,
     meetings::InviteCleanup,
     assets::SyncStorageFiles,
     meetings::RoomCleanup,
+    accounts::KeycloakAccountSync,
 };
 
 /// The job called `name`.

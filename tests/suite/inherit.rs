@@ -34,7 +34,8 @@ fn one_line_of_configuration_and_a_migration_are_enough() {
     let (old, young) = (Event::ended(31).with_assets(2), Event::ended(29).with_assets(1));
     site.fill(&Sample::of([old.with_folder("opentalk/some meeting", shares), young.clone()]));
 
-    site.upkeep(&["config", "check"]).expect(0);
+    let checked = site.upkeep(&["config", "check"]).expect(0).stdout.replace(site.path().to_str().unwrap(), "[site]");
+    assert_eq!(checked, "[site]/upkeep.toml is valid, with what it inherits from [site]/etc/controller.toml\n");
     site.clean_up(&[]).expect(78);
     site.upkeep(&["database", "migrate"]).expect(0);
     let report = site.clean_up(&["--dry-run"]).expect(0).report();

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::context::Context;
 use super::crash::crash_point;
-use super::pace::Pace;
+use super::pace::{Pace, SMALLEST};
 use super::report::Report;
 use crate::platform::database::{Connection, Database, DatabaseError};
 use crate::platform::{Kind, Problem};
@@ -71,7 +71,7 @@ pub fn change_all<C: Change>(
     change: &mut C,
     rows: &[C::Row],
 ) -> anyhow::Result<()> {
-    let mut run = Run { context, database, change, pace: Pace::new(), refused: 0, waiting: Vec::new() };
+    let mut run = Run { context, database, change, pace: Pace::new(SMALLEST), refused: 0, waiting: Vec::new() };
     run.all(rows)?;
     for _ in 0..LAST_TRIES {
         if run.waiting.is_empty() {

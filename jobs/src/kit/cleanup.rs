@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::context::{Context, Stores};
 use super::outbox::{PendingFolder, StoredObject};
+use super::pace::SMALLEST;
 use crate::platform::Problem;
 use crate::platform::database::{Connection, Database};
 
@@ -73,6 +74,8 @@ pub trait Cleanup {
     const WINDOW: usize = 2_000;
     /// Whether the report counts these items. Else they are parts of what it counts, in a pass before the one that does.
     const COUNTS: bool = true;
+    /// A batch is never made smaller than this, unless to find an item that cannot be removed.
+    const SMALLEST_BATCH: usize = SMALLEST;
     /// Whether items may own stored objects. If so, nothing is deleted before the store was found to work.
     const OWNS_OBJECTS: bool = false;
 

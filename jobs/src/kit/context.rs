@@ -185,17 +185,18 @@ impl Context {
         Ok(Some(Stores { objects, folders }))
     }
 
-    /// The identity provider, which can only be read.
+    /// The identity provider, which can only be read. `dumps_failed_responses` logs the bodies of answers that end the
+    /// run.
     ///
     /// # Errors
     /// When none is configured, or its settings are unusable.
-    pub fn identity(&self) -> Result<Identity, Problem> {
+    pub fn identity(&self, dumps_failed_responses: bool) -> Result<Identity, Problem> {
         let Some(settings) = &self.resources()?.identity else {
             let what = format!("{} needs the identity provider, and none is configured", self.job.name());
             let hint = "set api_base_url, authority, client_id and client_secret in [identity]";
             return Err(Problem::new(Kind::Configuration, what).hint(hint));
         };
-        Identity::keycloak(settings.clone())
+        Identity::keycloak(settings, dumps_failed_responses)
     }
 
     /// The object storage, to look at; also in a dry run.

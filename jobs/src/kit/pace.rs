@@ -2,38 +2,44 @@
 
 use std::time::Duration;
 
-const SMALLEST: usize = 50;
+/// The smallest batch, unless a job has reason to go below.
+pub(super) const SMALLEST: usize = 50;
 const LARGEST: usize = 5_000;
-const FIRST: usize = 200;
+/// The first batch is so many times as large as the smallest.
+const FIRST: usize = 4;
 /// A batch's transaction aims at the time between these two.
 const SHORT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_millis(500);
 
 /// The current batch size.
 #[derive(Debug)]
-pub(super) struct Pace(usize);
+pub(super) struct Pace {
+    size: usize,
+    smallest: usize,
+}
 
 impl Pace {
-    pub(super) fn new() -> Self {
-        Self(FIRST)
+    /// Never goes below `smallest`.
+    pub(super) fn new(smallest: usize) -> Self {
+        Self { size: smallest * FIRST, smallest }
     }
 
     pub(super) fn size(&self) -> usize {
-        self.0
+        self.size
     }
 
     /// Learns from a batch of `size` rows that took `time`.
     pub(super) fn took(&mut self, size: usize, time: Duration) {
         if time > LONG {
             self.slow_down();
-        } else if time < SHORT && size >= self.0 {
-            self.0 = (self.0 * 2).min(LARGEST);
+        } else if time < SHORT && size >= self.size {
+            self.size = (self.size * 2).min(LARGEST);
         }
     }
 
     /// After a lock or statement timeout.
     pub(super) fn slow_down(&mut self) {
-        self.0 = (self.0 / 2).max(SMALLEST);
+        self.size = (self.size / 2).max(self.smallest);
     }
 }
 
@@ -43,7 +49,7 @@ mod tests {
 
     #[test]
     fn quick_full_batches_grow_to_the_limit_and_slow_ones_shrink_to_the_other() {
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(SMALLEST);
         for _ in 0..10 {
             pace.took(pace.size(), Duration::from_millis(10));
         }
@@ -58,8 +64,8 @@ mod tests {
 
     #[test]
     fn a_small_rest_says_nothing_about_full_batches() {
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(SMALLEST);
         pace.took(3, Duration::from_millis(1));
-        assert_eq!(pace.size(), FIRST);
+        assert_eq!(pace.size(), FIRST * SMALLEST);
     }
 }

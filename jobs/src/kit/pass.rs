@@ -65,7 +65,15 @@ pub(super) struct Pass<'p, 'a, C: Cleanup> {
 
 impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
     pub(super) fn new(run: &'p mut Run<'a>, cleanup: &'p mut C) -> Self {
-        Self { run, cleanup, pace: Pace::new(), removed: 0, refused: 0, at_the_end: false, waiting: BTreeMap::new() }
+        Self {
+            run,
+            cleanup,
+            pace: Pace::new(C::SMALLEST_BATCH),
+            removed: 0,
+            refused: 0,
+            at_the_end: false,
+            waiting: BTreeMap::new(),
+        }
     }
 
     pub(super) fn all(&mut self) -> anyhow::Result<()> {
@@ -97,6 +105,13 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
         while let Some(part) = parts.pop() {
             self.run.context.checkpoint()?;
             if part.is_empty() {
+                continue;
+            }
+            if part.len() > self.pace.size() {
+                // The pace has slowed down since this was a batch.
+                let (first, rest) = part.split_at(self.pace.size());
+                parts.push(rest.to_vec());
+                parts.push(first.to_vec());
                 continue;
             }
             match self.transaction(&part, &prepared.pending_folders) {

@@ -34,7 +34,7 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// What a dry run found that a run would delete.
+/// What a dry run found that a run would delete or change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// Identifiers of the items.
@@ -74,7 +74,7 @@ pub struct Report {
     pub failures: Vec<Failure>,
     /// Objects and folders that wait in the outbox for a later run.
     pub backlog: u64,
-    /// In a dry run: what a run would delete.
+    /// In a dry run: what a run would delete or change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
 }

@@ -1,6 +1,10 @@
-//! The base URLs of servers that speak HTTP.
+//! The addresses of servers that speak HTTP.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
+
+/// All but the characters that RFC 3986, section 2.3, lets nobody interpret.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Reads the base URL of a server: `http` or `https`, a host, perhaps a path.
 ///
@@ -34,4 +38,9 @@ pub(super) fn base(text: &str) -> Result<String, String> {
     let base = parse(text)?.as_str().trim_end_matches('/').to_owned();
     ureq::http::Uri::try_from(&base).map_err(|error| format!("is no URL that can be requested: {error}"))?;
     Ok(base)
+}
+
+/// Any text as one segment of a path. `.` and `..` stay what they are: callers must not ask for these.
+pub(super) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
 }

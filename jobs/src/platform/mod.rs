@@ -1,6 +1,8 @@
 //! What jobs work on: database, object storage, identity provider, shared folders. Nothing in here knows what a job is.
 
+mod crew;
 mod endpoint;
+mod http;
 mod problem;
 mod setting;
 mod stop;

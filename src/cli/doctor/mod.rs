@@ -102,7 +102,7 @@ fn examine(session: &Session, mut tell: impl FnMut(Vec<Finding>) -> anyhow::Resu
     let database::Examined { findings, database, sample } = database::examine(&resources.database, &stop);
     tell(findings)?;
     tell(storage::examine(&resources.storage, sample, &guard, &stop))?;
-    tell(providers::identity(resources.identity.as_ref()))?;
+    tell(providers::identity(resources.identity.as_ref(), &stop))?;
     tell(providers::shared_folders(resources.shared_folders.as_ref(), &stop))?;
     tell(database::unfinished(database, &resources, &stop)).context("cannot write to standard output")
 }

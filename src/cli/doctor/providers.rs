@@ -6,17 +6,18 @@ use upkeep_jobs::platform::shared_folders::{NextcloudSettings, SharedFolders};
 
 use super::finding::Finding;
 
-/// Says which it is.
-pub(super) fn identity(settings: Option<&IdentitySettings>) -> Vec<Finding> {
+/// Asks for a single account.
+pub(super) fn identity(settings: Option<&IdentitySettings>, stop: &Stop) -> Vec<Finding> {
     const AREA: &str = "Identity provider";
     let Some(settings) = settings else {
         let text = "not configured; keycloak-account-sync cannot run";
         return vec![Finding::note(AREA, text).fix("set [identity] if the platform has one")];
     };
-    match Identity::keycloak(settings.clone()) {
-        Ok(identity) => vec![Finding::note(AREA, format!("{} is configured, but was not tried", identity.location()))],
-        Err(problem) => vec![Finding::problem(AREA, &problem.into())],
-    }
+    let checked = Identity::keycloak(settings, false).and_then(|identity| {
+        identity.check_access(stop)?;
+        Ok(format!("{} lists accounts", identity.location()))
+    });
+    vec![told(AREA, checked)]
 }
 
 /// Asks who the user is and whether there are shares at all.

@@ -3,6 +3,8 @@
 mod background;
 pub mod cutter;
 pub mod fault_proxy;
+mod http;
+pub mod keycloak;
 pub mod lister;
 pub mod nextcloud;
 pub mod pgbouncer;
@@ -10,6 +12,7 @@ pub mod postgres;
 pub mod s3;
 
 pub use cutter::Cutter;
+pub use keycloak::Keycloak;
 pub use nextcloud::Nextcloud;
 pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;

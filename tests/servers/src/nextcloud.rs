@@ -2,18 +2,16 @@
 //! real one about credentials, headers and addresses, and with faults on demand.
 
 mod answers;
-mod http;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-pub use http::Request;
-use http::{Response, decoded};
+pub use crate::http::Request;
+use crate::http::{self, Response, Threads, decoded};
 
 /// The user id that the double knows.
 pub const USERNAME: &str = "meet";
@@ -60,13 +58,12 @@ struct State {
 /// A running double; it stops when dropped.
 pub struct Nextcloud {
     shared: Arc<Shared>,
-    address: SocketAddr,
+    threads: Threads,
 }
 
 struct Shared {
     base_path: String,
     state: Mutex<State>,
-    stopped: AtomicBool,
 }
 
 impl Nextcloud {
@@ -83,28 +80,15 @@ impl Nextcloud {
     /// # Errors
     /// When no port can be opened.
     pub fn start_under(base_path: &str) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = listener.local_addr()?;
-        let shared =
-            Shared { base_path: base_path.to_owned(), state: Mutex::default(), stopped: AtomicBool::new(false) };
-        let shared = Arc::new(shared);
-        let accepting = Arc::clone(&shared);
-        thread::Builder::new().name("nextcloud".into()).spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if accepting.stopped.load(Ordering::SeqCst) {
-                    return;
-                }
-                let serving = Arc::clone(&accepting);
-                // A connection that fails is the client's to notice.
-                thread::spawn(move || serving.serve(&stream));
-            }
-        })?;
-        Ok(Self { shared, address })
+        let shared = Arc::new(Shared { base_path: base_path.to_owned(), state: Mutex::default() });
+        let serving = Arc::clone(&shared);
+        let threads = Threads::start("nextcloud", move |stream| serving.serve(stream))?;
+        Ok(Self { shared, threads })
     }
 
     /// The address to configure, without a final slash.
     pub fn url(&self) -> String {
-        format!("http://{}{}", self.address, self.shared.base_path)
+        format!("http://{}{}", self.threads.address(), self.shared.base_path)
     }
 
     /// Adds a folder (path without slashes at its ends) with two shares; the ids are of the write and the read share.
@@ -161,28 +145,20 @@ impl Nextcloud {
     }
 }
 
-impl Drop for Nextcloud {
-    fn drop(&mut self) {
-        self.shared.stopped.store(true, Ordering::SeqCst);
-        // Wakes the accepting thread; if it cannot be reached, it is gone already.
-        drop(TcpStream::connect(self.address));
-    }
-}
-
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn serve(&self, stream: &TcpStream) -> io::Result<()> {
-        while let Some((request, length)) = http::peek(stream)? {
+        while let Some((mut request, length)) = http::peek(stream)? {
             let programmed = self.programmed(&request);
             self.state().requests.push(request.clone());
             if programmed == Some(Answer::Reset) {
                 // Closing with unread data makes the kernel send a reset.
                 return Ok(());
             }
-            http::consume(stream, length)?;
+            http::consume(stream, &mut request, length)?;
             let response = match programmed {
                 None => self.nextcloud(&request),
                 Some(Answer::Delay(pause)) => {
@@ -198,12 +174,11 @@ impl Shared {
                 Some(Answer::Ocs(status)) => answers::ocs(200, status, false),
                 Some(Answer::Html(status)) => answers::html(status),
                 Some(Answer::Raw(status, content_type, body)) => Response::new(status, content_type, body),
-                Some(Answer::Redirect(target)) => answers::html(302).with_location(target),
+                Some(Answer::Redirect(target)) => answers::html(302).with("Location", target),
                 Some(Answer::Reset) => return Ok(()),
             };
-            let last = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
-            response.send(stream, last)?;
-            if last {
+            response.send(stream, request.is_last())?;
+            if request.is_last() {
                 return Ok(());
             }
         }

@@ -122,6 +122,7 @@ fn a_database_that_is_not_the_platforms() {
     The platform's schema
       generation               unknown
       event-cleanup            cannot run: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, table event_shared_folders, table event_exceptions, table event_training_participation_report_parameter_sets, table event_favorites, table event_email_invites, table event_invites, table events, table module_resources, table sip_configs, table room_streaming_targets, table invites, table room_assets, table assets, table rooms
+      user-cleanup             cannot run: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, table event_shared_folders, table event_invites, table event_favorites, table user_groups, table users, table rooms, table events, table event_exceptions, table event_email_invites, table invites, table module_resources, table event_training_participation_report_parameter_sets, table sip_configs, table room_streaming_targets, table room_assets, table assets
       adhoc-event-cleanup      cannot run: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, table event_shared_folders, table events, table event_training_participation_report_parameter_sets, table event_favorites, table event_email_invites, table event_invites, table event_exceptions, table module_resources, table sip_configs, table room_streaming_targets, table invites, table room_assets, table assets, table rooms
       invite-cleanup           cannot run: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, table event_shared_folders, table invites, table assets
       sync-storage-files       cannot run: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table assets, table room_assets
@@ -189,6 +190,7 @@ fn tables_of_a_newer_upkeep() {
     The platform's schema
       generation               new, with dates in event_dates
       event-cleanup            can run
+      user-cleanup             can run
       adhoc-event-cleanup      can run
       invite-cleanup           can run
       sync-storage-files       can run
@@ -264,6 +266,7 @@ fn a_user_who_may_not_delete() {
     The platform's schema
       generation               new, with dates in event_dates
       event-cleanup            cannot run: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
+      user-cleanup             cannot run: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
       adhoc-event-cleanup      cannot run: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
       invite-cleanup           cannot run: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
       sync-storage-files       can run

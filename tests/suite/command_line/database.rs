@@ -20,10 +20,12 @@ fn a_platform_gets_upkeeps_tables_when_asked() {
     The platform's schema
       generation               new, with dates in event_dates
       event-cleanup            can run
+      user-cleanup             can run
       adhoc-event-cleanup      can run
       invite-cleanup           can run
       sync-storage-files       can run
       room-cleanup             can run
+      keycloak-account-sync    can run
     --- stderr
     error: postgres://postgres:***@127.0.0.1:[port]/[database] lacks upkeep's own tables (0001_upkeep, 0002_embedded_platform pending)
     hint: run `upkeep database migrate` once; it creates tables named upkeep_* and touches no other
@@ -69,10 +71,12 @@ fn a_platform_gets_upkeeps_tables_when_asked() {
     The platform's schema
       generation               new, with dates in event_dates
       event-cleanup            can run
+      user-cleanup             can run
       adhoc-event-cleanup      can run
       invite-cleanup           can run
       sync-storage-files       can run
       room-cleanup             can run
+      keycloak-account-sync    can run
     ");
     assert_snapshot!(site.upkeep(&["jobs", "history"]).transcript_at(&site), @"
     exit code 0
@@ -132,10 +136,12 @@ fn an_embedded_database_is_made_by_the_first_run_but_not_by_looking() {
     The platform's schema
       generation               new, with dates in event_dates
       event-cleanup            can run
+      user-cleanup             can run
       adhoc-event-cleanup      can run
       invite-cleanup           can run
       sync-storage-files       can run
       room-cleanup             can run
+      keycloak-account-sync    can run
     ");
     assert_snapshot!(site.upkeep(&["database", "migrate"]).transcript_at(&site), @"
     exit code 0

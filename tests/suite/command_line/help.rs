@@ -60,12 +60,14 @@ fn jobs_are_listed_and_described() {
     assert_snapshot!(run_bare(&["jobs", "list"]).transcript(), @"
     exit code 0
     --- stdout
-    self-check           A simple self-check of the job execution system
-    event-cleanup        A job for cleaning up events that ended at minimum a defined duration ago
-    adhoc-event-cleanup  A job to cleanup adhoc events a certain duration after they were created
-    invite-cleanup       A job for cleaning up expired invites
-    sync-storage-files   A job to synchronize database assets and storage files
-    room-cleanup         A job to remove all rooms that have no event associated with them
+    self-check             A simple self-check of the job execution system
+    event-cleanup          A job for cleaning up events that ended at minimum a defined duration ago
+    user-cleanup           A job for cleaning up users that were disabled at minimum a defined duration ago
+    adhoc-event-cleanup    A job to cleanup adhoc events a certain duration after they were created
+    invite-cleanup         A job for cleaning up expired invites
+    sync-storage-files     A job to synchronize database assets and storage files
+    room-cleanup           A job to remove all rooms that have no event associated with them
+    keycloak-account-sync  A job to synchronize the user account states with Keycloak
     ");
     assert_snapshot!(run_bare(&["jobs", "describe", "self-check"]).transcript(), @"
     exit code 0

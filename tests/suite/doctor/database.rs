@@ -151,21 +151,43 @@ fn foreign_keys_without_an_index_are_told_of_where_that_costs_something() {
     site.execute("DROP TABLE big");
 }
 
+/// Lets the functions and views of this schema answer in place of the server's own.
+fn pretend(site: &Site, definitions: &str) {
+    site.execute(&format!("CREATE SCHEMA IF NOT EXISTS pretended; SET search_path = pretended; {definitions}"));
+    site.execute(&format!(
+        "RESET search_path; ALTER DATABASE {} SET search_path = pretended, pg_catalog, public",
+        site.database_name()
+    ));
+}
+
+#[test]
+fn a_connection_that_others_can_listen_to_is_told_of() {
+    let site = site();
+    pretend(&site, "CREATE FUNCTION inet_server_addr() RETURNS inet LANGUAGE sql AS $$ SELECT inet '192.0.2.1' $$");
+    let said = trouble(&site, &doctor(&site, 0));
+    assert!(said.contains("warning  the connection is not encrypted\n"), "{said}");
+    assert!(said.contains("fix: add ?sslmode=verify-full&sslrootcert=system to the URL"), "{said}");
+    pretend(&site, "CREATE VIEW pg_stat_ssl AS SELECT pg_backend_pid() AS pid, true AS ssl");
+    let said = trouble(&site, &doctor(&site, 0));
+    assert!(said.contains("note     the connection is encrypted, but not verified"), "{said}");
+}
+
 #[test]
 fn clocks_that_differ_are_told_of_from_a_minute_on() {
     let site = site();
-    site.execute("CREATE SCHEMA wrong_clock");
-    site.execute(&format!("ALTER DATABASE {} SET search_path = wrong_clock, pg_catalog, public", site.database_name()));
     for (offset, expected) in [
         ("30 seconds", None),
         ("-30 seconds", None),
         ("630 seconds", Some("clock of this host is 10 minutes behind the database's")),
         ("-73 hours", Some("clock of this host is 3 days ahead of the database's")),
     ] {
-        site.execute(&format!(
-            "CREATE OR REPLACE FUNCTION wrong_clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS \
-             $$ SELECT pg_catalog.clock_timestamp() + interval '{offset}' $$"
-        ));
+        pretend(
+            &site,
+            &format!(
+                "CREATE OR REPLACE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS \
+                 $$ SELECT pg_catalog.clock_timestamp() + interval '{offset}' $$"
+            ),
+        );
         let said = trouble(&site, &doctor(&site, 0));
         match expected {
             Some(expected) => assert!(said.contains(expected) && said.contains("fix: set the clocks"), "{said}"),

@@ -24,7 +24,7 @@ use upkeep_test_servers::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
 pub(crate) use self::permissions::{NUMBER_OF_PERMISSIONS, look_alikes};
 pub(crate) use self::process::{Running, bare, bound_by_permissions, run_bare, run_with_input, shell};
 pub(crate) use self::sample::{Event, Exception, Occurs, Sample};
-pub(crate) use self::sql::{Dialect, sqlite_texts};
+pub(crate) use self::sql::{Dialect, sqlite_texts, text};
 pub(crate) use self::transcript::WRONG_SECRET;
 pub(crate) use self::under_way::{deletes_assets, is_trial, once, signal, wait_until};
 
@@ -232,6 +232,11 @@ impl Site {
     /// Runs event-cleanup to its end, with a report as JSON.
     pub(crate) fn clean_up(&self, more: &[&str]) -> Run {
         self.job("event-cleanup", more)
+    }
+
+    /// Which database this is.
+    pub(crate) fn kind(&self) -> DatabaseKind {
+        self.kind
     }
 
     /// How SQL is written for this site's database.

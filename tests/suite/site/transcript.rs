@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use upkeep_test_servers::s3::{ACCESS_KEY, SECRET_KEY};
-use upkeep_test_servers::{nextcloud, postgres};
+use upkeep_test_servers::{keycloak, nextcloud, postgres};
 
 use super::{Run, Site};
 
@@ -44,6 +44,9 @@ impl Run {
             nextcloud::PASSWORD,
             &encoded,
             &BASE64_STANDARD.encode(login),
+            keycloak::CLIENT_SECRET,
+            keycloak::TOKEN_START,
+            "kc%2Bsecret",
             WRONG_SECRET,
         ];
         for secret in secrets {

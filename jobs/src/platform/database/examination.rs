@@ -24,9 +24,9 @@ pub struct Server {
     pub local: bool,
 }
 
-// The clock alone is not qualified with its schema, so that a test can put another in front.
+// Not qualified with their schema, so that a test can put other answers in front.
 const POSTGRES_SERVER: &str = "SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1) AS name, \
-    clock_timestamp() AS clock, (SELECT s.ssl FROM pg_catalog.pg_stat_ssl s WHERE s.pid = pg_backend_pid()) AS encrypted, \
+    clock_timestamp() AS clock, (SELECT s.ssl FROM pg_stat_ssl s WHERE s.pid = pg_backend_pid()) AS encrypted, \
     coalesce(inet_server_addr() <<= '127.0.0.0/8' OR inet_server_addr() = '::1', true) AS local";
 const SQLITE_SERVER: &str = "SELECT 'SQLite ' || sqlite_version() AS name, \
     CAST(unixepoch('subsec') * 1000000 AS INTEGER) AS clock, NULL AS encrypted, 1 AS local";

@@ -70,6 +70,14 @@ impl Connection {
         }
     }
 
+    /// SQL for the identifier that `text`, SQL too, holds in hexadecimal digits.
+    pub fn uuid_of(&self, text: &str) -> String {
+        match self {
+            Connection::Postgres(_) => format!("CAST({text} AS uuid)"),
+            Connection::Sqlite(_) => format!("unhex({text})"),
+        }
+    }
+
     /// The table function that yields `key` and `value` (as text) of each member of a JSON object.
     pub fn each_of_object(&self) -> &'static str {
         match self {

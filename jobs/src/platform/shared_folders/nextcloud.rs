@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use ureq::http::Method;
 use ureq::http::header::HeaderName;
@@ -13,10 +12,8 @@ use ureq::http::header::HeaderName;
 use super::requests::{Answer, Failure, Requests};
 use super::work::Health;
 use super::{SharedFolder, ocs};
+use crate::platform::http::Waits;
 use crate::platform::{InvalidSetting, Stop, endpoint};
-
-/// All but the characters that RFC 3986, section 2.3, lets nobody interpret.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What the share interface wants of every request.
 pub(super) const OCS: (HeaderName, &str) = (HeaderName::from_static("ocs-apirequest"), "true");
@@ -95,7 +92,8 @@ impl Nextcloud {
         // RFC 7617
         let credentials = STANDARD.encode(format!("{username}:{}", settings.password.expose_secret()));
         let authorization = SecretString::from(format!("Basic {credentials}"));
-        let requests = Requests::new(authorization, settings.connect_timeout, settings.request_timeout);
+        let waits = Waits { connect: settings.connect_timeout, request: settings.request_timeout };
+        let requests = Requests::new(authorization, waits);
         Ok(Self { base, username, requests, health: Mutex::default() })
     }
 
@@ -123,17 +121,17 @@ impl Nextcloud {
                 _ => Ok(self.share(id)),
             }
         };
-        let mut address = format!("{}/remote.php/dav/files/{}", self.base, encoded(&self.username));
+        let mut address = format!("{}/remote.php/dav/files/{}", self.base, endpoint::segment(&self.username));
         for segment in segments(&folder.path)? {
             address.push('/');
-            address.push_str(&encoded(segment));
+            address.push_str(&endpoint::segment(segment));
         }
         Ok(Removal { write_share: share("write_share_id")?, read_share: share("read_share_id")?, folder: address })
     }
 
     /// The address of a share.
     pub(super) fn share(&self, id: &str) -> String {
-        format!("{}/ocs/v2.php/apps/files_sharing/api/v1/shares/{}", self.base, encoded(id))
+        format!("{}/ocs/v2.php/apps/files_sharing/api/v1/shares/{}", self.base, endpoint::segment(id))
     }
 
     /// Removes the write share, the read share and the folder, in this order, up to the first failure.
@@ -214,10 +212,6 @@ fn segments(path: &str) -> Result<Vec<&str>, String> {
         return unsafe_path("contains a segment that is blank, `.` or `..`");
     }
     Ok(segments)
-}
-
-fn encoded(segment: &str) -> String {
-    utf8_percent_encode(segment, SEGMENT).to_string()
 }
 
 pub(super) fn not_nextcloud(answer: &Answer) -> Failure {

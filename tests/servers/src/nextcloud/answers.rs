@@ -1,6 +1,6 @@
 //! The forms of Nextcloud's answers.
 
-use super::http::Response;
+use crate::http::Response;
 
 /// An answer of the share interface. The message says what Nextcloud says for that status.
 pub(super) fn ocs(http: u16, status: u16, json: bool) -> Response {

@@ -1,16 +1,16 @@
-//! The first reference: what platforms do today. One transaction per event with a statement per table, then one
+//! The first reference: what platforms do today. One transaction per event or room with a statement per table, then one
 //! request per object, one after the other.
 
 use postgres::{Client, Statement};
 
-use super::{OF_EVENTS, OF_ROOMS, due};
 use crate::store::{Store, connect};
+use crate::work::{OF_ROOMS, Work};
 
-pub(crate) fn run(database: &str, store: &str) {
+pub(crate) fn run(work: &Work, database: &str, store: &str) {
     let (mut database, store) = (connect(database), Store::new(store));
-    let due = due(&mut database);
+    let due = (work.due)(&mut database);
     // Prepared once, as a platform's database layer does.
-    let of_events = prepare(&mut database, &OF_EVENTS);
+    let of_events = prepare(&mut database, work.of_events);
     let of_rooms = prepare(&mut database, &OF_ROOMS);
     let rooms = prepare(&mut database, &[("rooms", "id")]);
     let find_assets =

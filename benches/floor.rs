@@ -4,10 +4,10 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 
-use super::{OF_EVENTS, OF_ROOMS, due};
 use crate::store::{Store, connect};
+use crate::work::{OF_ROOMS, Work};
 
-/// Events per transaction, and keys per request.
+/// Events or rooms per transaction, and keys per request.
 const BATCH: usize = 1_000;
 const THREADS: usize = 8;
 
@@ -20,7 +20,7 @@ pub(crate) enum Objects {
     Meanwhile,
 }
 
-pub(crate) fn run(database: &str, store: &str, objects: Objects) {
+pub(crate) fn run(work: &Work, database: &str, store: &str, objects: Objects) {
     let (requests, waiting) = channel::<Vec<String>>();
     let waiting = Mutex::new(waiting);
     std::thread::scope(|scope| {
@@ -29,8 +29,8 @@ pub(crate) fn run(database: &str, store: &str, objects: Objects) {
         }
         let mut database = connect(database);
         let mut keys = Vec::new();
-        for batch in due(&mut database).chunks(BATCH) {
-            keys.extend(delete_rows(&mut database, batch).into_iter().map(|asset| format!("assets/{asset}")));
+        for batch in (work.due)(&mut database).chunks(BATCH) {
+            keys.extend(delete_rows(work, &mut database, batch).into_iter().map(|asset| format!("assets/{asset}")));
             while objects == Objects::Meanwhile && keys.len() >= BATCH {
                 requests.send(keys.drain(..BATCH).collect()).unwrap();
             }
@@ -43,7 +43,7 @@ pub(crate) fn run(database: &str, store: &str, objects: Objects) {
 }
 
 /// The ids of the assets that went.
-fn delete_rows(database: &mut postgres::Client, batch: &[(String, String)]) -> Vec<String> {
+fn delete_rows(work: &Work, database: &mut postgres::Client, batch: &[(String, String)]) -> Vec<String> {
     let events: Vec<&str> = batch.iter().map(|(event, _)| event.as_str()).collect();
     let rooms: Vec<&str> = batch.iter().map(|(_, room)| room.as_str()).collect();
     let mut transaction = database.transaction().unwrap();
@@ -54,7 +54,7 @@ fn delete_rows(database: &mut postgres::Client, batch: &[(String, String)]) -> V
         let sql = format!("DELETE FROM {table} WHERE {column} = ANY($1::text[]::uuid[])");
         transaction.execute(&sql, &[&ids]).unwrap();
     };
-    for (table, column) in OF_EVENTS {
+    for (table, column) in work.of_events {
         delete(table, column, &events);
     }
     for (table, column) in OF_ROOMS {

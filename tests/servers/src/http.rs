@@ -1,9 +1,52 @@
-//! As much HTTP/1.1 as a client without request bodies needs.
+//! As much HTTP/1.1 as the doubles of providers need.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+
+/// A server with a thread for each connection; it stops accepting them when dropped.
+pub(crate) struct Threads {
+    address: SocketAddr,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Threads {
+    /// Hands every connection to `serve`, on a free port of the loopback interface.
+    pub(crate) fn start<S>(name: &str, serve: S) -> io::Result<Self>
+    where
+        S: Fn(&TcpStream) -> io::Result<()> + Send + Sync + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let (address, stopped, serve) = (listener.local_addr()?, Arc::<AtomicBool>::default(), Arc::new(serve));
+        let stops = Arc::clone(&stopped);
+        thread::Builder::new().name(name.to_owned()).spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if stops.load(Ordering::SeqCst) {
+                    return;
+                }
+                let serve = Arc::clone(&serve);
+                // A connection that fails is the client's to notice.
+                thread::spawn(move || serve(&stream));
+            }
+        })?;
+        Ok(Self { address, stopped })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        // Wakes the accepting thread; if it cannot be reached, it is gone already.
+        drop(TcpStream::connect(self.address));
+    }
+}
 
 /// A request as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +57,8 @@ pub struct Request {
     pub target: String,
     /// All headers in order, names in lower case.
     pub headers: Vec<(String, String)>,
+    /// What was sent with it.
+    pub body: String,
 }
 
 impl Request {
@@ -23,12 +68,17 @@ impl Request {
     }
 
     /// Whether the request carries these credentials (RFC 7617).
-    pub(super) fn authorised(&self, username: &str, password: &str) -> bool {
+    pub(crate) fn authorised(&self, username: &str, password: &str) -> bool {
         let credentials = self.header("authorization").and_then(|value| value.strip_prefix("Basic "));
         credentials.and_then(base64_decoded) == Some(format!("{username}:{password}").into_bytes())
     }
 
-    pub(super) fn wants_json(&self) -> bool {
+    /// Whether it is the last on its connection.
+    pub(crate) fn is_last(&self) -> bool {
+        self.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
+    }
+
+    pub(crate) fn wants_json(&self) -> bool {
         self.header("accept").is_some_and(|accept| accept.contains("application/json"))
     }
 
@@ -39,12 +89,12 @@ impl Request {
         (words.next()? == "HTTP/1.1" && words.next().is_none() && target.starts_with('/')).then_some(())?;
         let header = |line: &str| line.split_once(':').map(|(k, v)| (k.to_ascii_lowercase(), v.trim().to_owned()));
         let headers = lines.filter(|line| !line.is_empty()).map(header).collect::<Option<_>>()?;
-        Some(Self { method, target, headers })
+        Some(Self { method, target, headers, body: String::new() })
     }
 }
 
 /// Waits for a request without taking it off the connection, and says how many bytes it has; `None` at the end.
-pub(super) fn peek(stream: &TcpStream) -> io::Result<Option<(Request, usize)>> {
+pub(crate) fn peek(stream: &TcpStream) -> io::Result<Option<(Request, usize)>> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let available = stream.peek(&mut buffer)?;
@@ -63,35 +113,40 @@ pub(super) fn peek(stream: &TcpStream) -> io::Result<Option<(Request, usize)>> {
     }
 }
 
-/// Takes a request off the connection.
-pub(super) fn consume(mut stream: &TcpStream, length: usize) -> io::Result<()> {
-    stream.read_exact(&mut vec![0; length])
+/// Takes a request off the connection, with its body.
+pub(crate) fn consume(mut stream: &TcpStream, request: &mut Request, length: usize) -> io::Result<()> {
+    stream.read_exact(&mut vec![0; length])?;
+    let mut body = vec![0; request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0)];
+    stream.read_exact(&mut body)?;
+    request.body = String::from_utf8(body).map_err(io::Error::other)?;
+    Ok(())
 }
 
-pub(super) struct Response {
+pub(crate) struct Response {
     status: u16,
     content_type: &'static str,
-    location: Option<String>,
+    /// A header of its own, name and value.
+    more: Option<(&'static str, String)>,
     body: String,
 }
 
 impl Response {
-    pub(super) fn new(status: u16, content_type: &'static str, body: impl Into<String>) -> Self {
-        Self { status, content_type, location: None, body: body.into() }
+    pub(crate) fn new(status: u16, content_type: &'static str, body: impl Into<String>) -> Self {
+        Self { status, content_type, more: None, body: body.into() }
     }
 
-    pub(super) fn with_location(mut self, target: String) -> Self {
-        self.location = Some(target);
+    pub(crate) fn with(mut self, header: &'static str, value: String) -> Self {
+        self.more = Some((header, value));
         self
     }
 
     /// `last` if the client does not want the connection to stay open.
-    pub(super) fn send(&self, mut stream: &TcpStream, last: bool) -> io::Result<()> {
+    pub(crate) fn send(&self, mut stream: &TcpStream, last: bool) -> io::Result<()> {
         stream.write_all((self.head(self.body.len(), last) + &self.body).as_bytes())
     }
 
     /// Promises more than it sends; the connection is to be closed afterwards.
-    pub(super) fn send_half(&self, mut stream: &TcpStream) -> io::Result<()> {
+    pub(crate) fn send_half(&self, mut stream: &TcpStream) -> io::Result<()> {
         let half = self.body.get(..self.body.len() / 2).unwrap_or_default();
         stream.write_all((self.head(self.body.len() + 1, true) + half).as_bytes())
     }
@@ -101,8 +156,8 @@ impl Response {
         if last {
             head += "Connection: close\r\n";
         }
-        if let Some(location) = &self.location {
-            head += &format!("Location: {location}\r\n");
+        if let Some((name, value)) = &self.more {
+            head += &format!("{name}: {value}\r\n");
         }
         // RFC 9110, section 8.6: no length where there cannot be a body.
         if self.status != 204 {
@@ -113,7 +168,7 @@ impl Response {
 }
 
 /// Undoes percent-encoding, once.
-pub(super) fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut index = 0;
