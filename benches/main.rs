@@ -6,6 +6,7 @@
 //! cargo bench --bench jobs -- user-cleanup [--users 2000] [--repeat 3] [--indexes]
 //! cargo bench --bench jobs -- room-cleanup [--rooms 50000] [--held 5000] [--repeat 1] [--indexes]
 //! cargo bench --bench jobs -- sync-storage-files [--assets 20000,100000] [--repeat 3]
+//! cargo bench --bench jobs -- keycloak-account-sync [--accounts 100000] [--repeat 3]
 //! ```
 //!
 //! A throw-away PostgreSQL cluster and a real S3 server in a process of its own; every program is a process of its own,
@@ -16,6 +17,7 @@
 mod contest;
 mod event_cleanup;
 mod floor;
+mod keycloak_account_sync;
 mod platform;
 mod process;
 mod room_cleanup;
@@ -43,11 +45,13 @@ fn main() {
         [CHILD, "room-cleanup", program @ ..] => work::child(&room_cleanup::WORK, program),
         [CHILD, "user-cleanup", program @ ..] => user_cleanup::child(program),
         [CHILD, "sync-storage-files", program @ ..] => sync_storage_files::child(program),
+        [CHILD, "keycloak-account-sync", program @ ..] => keycloak_account_sync::child(program),
         ["startup"] if is_asked_for => startup::print(),
         ["event-cleanup", options @ ..] if is_asked_for => event_cleanup::measure(&cluster(), options),
         ["room-cleanup", options @ ..] if is_asked_for => room_cleanup::measure(&cluster(), options),
         ["user-cleanup", options @ ..] if is_asked_for => user_cleanup::measure(&cluster(), options),
         ["sync-storage-files", options @ ..] if is_asked_for => sync_storage_files::measure(&cluster(), options),
+        ["keycloak-account-sync", options @ ..] if is_asked_for => keycloak_account_sync::measure(&cluster(), options),
         _ => println!("this takes minutes: run it by `cargo bench --bench jobs -- <JOB>`; see {}", file!()),
     }
 }

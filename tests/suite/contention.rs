@@ -1,6 +1,8 @@
 //! Rows that the platform keeps from being deleted, or changes at the very moment.
 
-use crate::site::{DatabaseKind, Event, Sample, Site, StorageKind, finish, wait_until};
+use std::sync::mpsc::channel;
+
+use crate::site::{DatabaseKind, Event, Sample, Site, StorageKind, deletes_assets, finish, once, wait_until};
 
 /// Makes the deletion of these events' favourites fail, as somebody's own trigger may.
 fn refuse<'a>(site: &Site, events: impl IntoIterator<Item = &'a Event>) {
@@ -77,4 +79,25 @@ fn a_dry_run_that_has_to_look_twice_counts_once() {
     let plan = finish(child).expect(0).report()["plan"].clone();
     let report = site.clean_up(&[]).expect(0).report();
     assert_eq!(plan["rows"], report["rows"]);
+}
+
+#[test]
+fn an_outbox_that_is_locked_at_the_end_is_waited_for() {
+    let mut site = Site::new(DatabaseKind::Postgres, StorageKind::S3);
+    let proxy = site.put_proxy_before_bucket();
+    site.fill(&Sample::of([Event::ended(31).with_assets(2)]));
+    let mut other = site.platform();
+    let (tell, told) = channel();
+    once(&proxy, deletes_assets, move || {
+        other.batch_execute("BEGIN; SELECT 1 FROM upkeep_pending_deletions FOR UPDATE").unwrap();
+        tell.send(other).unwrap();
+    });
+    let child = site.start_clean_up(&[]);
+    let other = told.recv().unwrap();
+    site.wait_until_upkeep_waits_for_a_lock();
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    wait_until("upkeep gave up waiting", || site.number(waits) == 0);
+    drop(other);
+    assert_eq!(finish(child).expect(0).report()["objects_deleted"], 2);
+    assert!(site.outbox().is_empty() && site.objects().is_empty());
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -17,6 +18,9 @@ use crate::platform::{self, Problem};
 const WAITING_BATCHES: usize = 4;
 /// The worker takes together what waits, up to so many objects: eight full requests at once.
 const TOGETHER: usize = 8_000;
+/// An outbox that is locked at the end is tried so often, with a pause after each time.
+const LAST_TRIES: u32 = 10;
+const LAST_PAUSE: Duration = Duration::from_millis(500);
 
 struct Answer {
     /// How many batches were taken together.
@@ -99,11 +103,7 @@ impl<'a> ObjectDeletions<'a> {
         while let Ok(answer) = self.answers.try_recv() {
             self.take(answer);
         }
-        match self.note(database) {
-            // Somebody has it locked: the next call notes it along with its own.
-            Err(DatabaseError::Rejected(reason)) => log::debug!("the outbox is not up to date yet: {reason}"),
-            noted => noted?,
-        }
+        self.note_unless_locked(database)?;
         self.broken.take().map_or(Ok(()), Err)
     }
 
@@ -112,10 +112,28 @@ impl<'a> ObjectDeletions<'a> {
         while self.outstanding > 0 {
             let answer = self.answers.recv().context("the thread that deletes objects died")?;
             self.take(answer);
-            self.note(database)?;
+            self.note_unless_locked(database)?;
         }
-        self.note(database)?;
-        self.broken.take().map_or(Ok(()), Err)
+        for _ in 0..LAST_TRIES {
+            if self.note_unless_locked(database)? {
+                return self.broken.take().map_or(Ok(()), Err);
+            }
+            self.context.stop().sleep(LAST_PAUSE);
+        }
+        let what = "the outbox is kept locked by another session, so that what is gone cannot be taken out of it";
+        let locked = Problem::new(platform::Kind::Failed, what).hint("the next run does that; nothing is lost");
+        Err(self.broken.take().unwrap_or_else(|| locked.into()))
+    }
+
+    /// Notes what is known, or if somebody has it locked leaves it to the next call, and tells which.
+    fn note_unless_locked(&mut self, database: &mut Database) -> Result<bool, DatabaseError> {
+        match self.note(database) {
+            Err(DatabaseError::Rejected(reason)) => {
+                log::debug!("the outbox is not up to date yet: {reason}");
+                Ok(false)
+            }
+            noted => noted.map(|()| true),
+        }
     }
 
     fn take(&mut self, answer: Answer) {

@@ -39,9 +39,7 @@ fn nothing_to_do_is_success() {
     [INFO ]
     [INFO ] Job finished successfully
     ");
-    assert_snapshot!(execute(&site, &["-q"]).transcript_at(&site), @"
-    exit code 0
-    ");
+    assert_snapshot!(execute(&site, &["-q"]).transcript_at(&site), @"exit code 0");
 }
 
 #[test]
