@@ -1,5 +1,8 @@
 //! What adhoc-event-cleanup removes and what it leaves, on every database and storage.
 
+mod meanwhile;
+mod told;
+
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -139,142 +142,6 @@ fn a_day_is_the_default() {
     assert_eq!(site.events(), ids(&events[1..]));
 }
 
-#[test]
-fn it_is_described() {
-    assert_snapshot!(run_bare(&["jobs", "describe", "adhoc-event-cleanup"]).transcript(), @"
-    exit code 0
-    --- stdout
-    adhoc-event-cleanup
-      A job to cleanup adhoc events a certain duration after they were created
-
-    Removes
-      Ad hoc events that were created long enough ago, whatever their dates and
-      whoever created them. With each event goes all that belongs to it, as with
-      event-cleanup.
-
-    Keeps
-      Events that are not ad hoc; rooms that another event uses; users, groups and
-      tariffs.
-
-    Parameters
-      fail_on_shared_folder_deletion_error: true or false [default: false]
-          Whether an event is kept, and the job fails, when its shared folder cannot
-          be removed. Otherwise the event is deleted with a warning, and later runs
-          try again to remove the folder.
-      seconds_since_creation: a whole number from 0 to 4294967295 [default: 86400]
-          Seconds since the creation of an ad hoc event: those created at least so
-          long ago are deleted. 0 stands for all that there are when the job starts.
-    ");
-    assert_snapshot!(run_bare(&["jobs", "default-parameters", "adhoc-event-cleanup"]).transcript(), @r#"
-    exit code 0
-    --- stdout
-    {
-      "fail_on_shared_folder_deletion_error": false,
-      "seconds_since_creation": 86400
-    }
-    "#);
-}
-
-#[test]
-fn what_is_done_is_told() {
-    let site = Site::new(Postgres, StorageKind::S3);
-    let execute = |more: &[&str]| {
-        site.upkeep(&[&["jobs", "execute", "adhoc-event-cleanup", "--hide-duration"], more].concat())
-            .transcript_at(&site)
-    };
-    assert_snapshot!(execute(&[]), @"
-    exit code 0
-    --- stdout
-    [INFO ] Starting job execution
-    [INFO ] Loading parameters
-    [INFO ] Looking for ad hoc events that were created at or before [instant]
-    [INFO ] No ad hoc events are due
-    [INFO ]
-    [INFO ] Job finished successfully
-    ");
-    site.fill(&Sample::of([adhoc(Event::ended(-1).with_assets(2)), Event::ended(100)]));
-    assert_snapshot!(execute(&["--dry-run"]), @"
-    exit code 0
-    --- stdout
-    [INFO ] Starting job execution
-    [INFO ] Loading parameters
-    [INFO ] Looking for ad hoc events that were created at or before [instant]
-    [INFO ] Would delete event [uuid]
-    [INFO ] Would delete 1 event with 2 stored objects (3 bytes)
-    [INFO ]   from assets: 2
-    [INFO ]   from event_dates: 1
-    [INFO ]   from event_email_invites: 1
-    [INFO ]   from event_favorites: 1
-    [INFO ]   from event_invites: 1
-    [INFO ]   from event_training_participation_report_parameter_sets: 1
-    [INFO ]   from events: 1
-    [INFO ]   from invites: 1
-    [INFO ]   from module_resources: 1
-    [INFO ]   from room_assets: 2
-    [INFO ]   from room_streaming_targets: 1
-    [INFO ]   from rooms: 1
-    [INFO ]   from sip_configs: 1
-    [INFO ]
-    [INFO ] Job finished successfully
-    ");
-    assert_snapshot!(execute(&["--parameters", r#"{"seconds_since_creation": 0}"#]), @"
-    exit code 0
-    --- stdout
-    [INFO ] Starting job execution
-    [INFO ] Loading parameters
-    [INFO ] Looking for ad hoc events that were created at or before [instant]
-    [INFO ] Deleted 1 event of 1 due
-    [INFO ] Deleted 2 stored objects (3 bytes)
-    [INFO ]
-    [INFO ] Job finished successfully
-    ");
-}
-
-#[test]
-fn wrong_parameters_are_named_before_anything_is_connected() {
-    let refused = |parameters: &str| {
-        let nowhere =
-            ["--config", "/nonexistent/upkeep.toml", "jobs", "execute", "adhoc-event-cleanup", "--parameters"];
-        let run = run_bare(&[&nowhere[..], &[parameters]].concat()).expect(2);
-        run.stderr.lines().next().unwrap().to_owned() + "\n"
-    };
-    let mut said = String::new();
-    for value in ["-1", "4294967296", "1.5", "1e3", "\"86400\"", "null", "true", "[1]", "{}"] {
-        said += &refused(&format!("{{\"seconds_since_creation\": {value}}}"));
-    }
-    said += &refused(r#"{"seconds_since_creatoin": 1}"#);
-    said += &refused(r#"{"days_since_last_occurrence": 1}"#);
-    said += &refused(r#"{"fail_on_shared_folder_deletion_error": null}"#);
-    assert_snapshot!(said, @r#"
-    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not -1
-    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not 4294967296
-    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not 1.5
-    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not 1000.0
-    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not the text "86400"
-    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not null
-    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not true
-    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not a list
-    error: parameter seconds_since_creation: expected a whole number from 0 to 4294967295, not an object
-    error: adhoc-event-cleanup has no parameter "seconds_since_creatoin"; did you mean seconds_since_creation?
-    error: adhoc-event-cleanup has no parameter "days_since_last_occurrence"; did you mean seconds_since_creation?
-    error: parameter fail_on_shared_folder_deletion_error: expected true or false, not null
-    "#);
-}
-
-#[test]
-fn deletion_can_be_switched_off() {
-    for database in [Postgres, Sqlite] {
-        let mut site = Site::new(database, StorageKind::Directory);
-        site.fill(&Sample::of([adhoc(Event::ended(1).with_assets(1))]));
-        site.set("safety", "deletion = false");
-        let before = site.state();
-        let run = clean_up(&site, &[]).expect(4);
-        assert!(run.stderr.contains("deletion = false"), "{run:?}");
-        assert!(site.state() == before);
-        assert_eq!(clean_up(&site, &["--dry-run"]).expect(0).report()["plan"]["objects"], 1);
-    }
-}
-
 fn with_nextcloud(database: DatabaseKind) -> (Site, Nextcloud) {
     let mut site = Site::new(database, StorageKind::Directory);
     let nextcloud = Nextcloud::start().unwrap();
@@ -316,75 +183,6 @@ fn folders_go_with_their_events_and_failures_are_handled_as_the_parameter_says()
         assert_eq!(clean_up(&site, &strict).expect(0).report()["shared_folders_deleted"], 1);
         assert!(site.outbox().is_empty() && nextcloud.folders().is_empty());
     }
-}
-
-/// What the platform does to an event that was chosen, before anything is locked.
-#[test]
-fn an_event_that_changes_after_it_was_chosen_survives() {
-    let changes = [
-        ("UPDATE events SET is_adhoc = false WHERE id = 'ID'", true),
-        ("UPDATE events SET created_at = now() WHERE id = 'ID'", true),
-        ("DELETE FROM event_shared_folders; DELETE FROM events WHERE id = 'ID'", false),
-    ];
-    for (change, survives) in changes {
-        let mut site = Site::new(Postgres, StorageKind::S3);
-        let proxy = site.put_proxy_before_bucket();
-        let (changed, other) = (adhoc(Event::ended(-1).with_assets(1)), adhoc(Event::ended(-1).with_assets(1)));
-        site.fill(&Sample::of([changed.clone(), other]));
-        let (sql, name) = (change.replace("ID", &changed.id.to_string()), site.database_name().to_owned());
-        once(&proxy, is_trial, move || Server::shared().client(&name).batch_execute(&sql).unwrap());
-        let report = clean_up(&site, &[]).expect(0).report();
-        assert_eq!(site.events(), if survives { [changed.id].into() } else { BTreeSet::new() }, "{change}");
-        // A room without an event is left to room-cleanup.
-        assert_eq!(site.objects(), changed.keys().into_iter().collect(), "{change}");
-        assert_eq!((&report["counts"]["deleted"], &report["counts"]["skipped"]), (&json!(1), &json!(1)), "{change}");
-        assert_eq!(report["counts"]["failed"], 0);
-        assert!(site.outbox().is_empty());
-    }
-}
-
-#[test]
-fn an_event_that_is_being_changed_is_looked_at_again() {
-    for (table, ending, survives) in
-        [("events", "COMMIT", true), ("events", "ROLLBACK", false), ("rooms", "COMMIT", false)]
-    {
-        let site = Site::new(Postgres, StorageKind::Directory);
-        let (changed, passing) = (adhoc(Event::ended(-1).with_assets(1)), adhoc(Event::ended(-1)));
-        site.fill(&Sample::of([changed.clone(), passing.clone()]));
-        let mut platform = site.platform();
-        let sql = match table {
-            "events" => format!("BEGIN; UPDATE events SET is_adhoc = false WHERE id = '{}'", changed.id),
-            _ => format!("BEGIN; UPDATE rooms SET waiting_room = waiting_room WHERE id = '{}'", changed.room),
-        };
-        platform.batch_execute(&sql).unwrap();
-        let child = site.start_job("adhoc-event-cleanup", &[]);
-        wait_until("the event was passed over", || !site.events().contains(&passing.id));
-        platform.batch_execute(ending).unwrap();
-        let report = finish(child).expect(0).report();
-        assert_eq!(site.events().contains(&changed.id), survives, "{table} {ending}");
-        assert_eq!(report["counts"]["skipped"], u64::from(survives));
-        assert_eq!(report["counts"]["failed"], 0);
-        assert_eq!(site.objects().len(), usize::from(survives));
-    }
-}
-
-#[test]
-fn an_event_that_stays_locked_is_a_failed_item_and_a_time_limit_ends_the_wait() {
-    let site = Site::new(Postgres, StorageKind::Directory);
-    let (locked, other) = (adhoc(Event::ended(-1).with_assets(1)), adhoc(Event::ended(-1)));
-    site.fill(&Sample::of([locked.clone(), other]));
-    let mut platform = site.platform();
-    let mut lock = platform.transaction().unwrap();
-    lock.batch_execute(&format!("SELECT 1 FROM rooms WHERE id = '{}' FOR KEY SHARE", locked.room)).unwrap();
-    assert_eq!(clean_up(&site, &["--timeout", "1500ms"]).expect(124).report()["outcome"], "timed_out");
-    let report = clean_up(&site, &[]).expect(3).report();
-    assert_eq!(site.events(), [locked.id].into());
-    assert_eq!(site.objects(), locked.keys().into_iter().collect());
-    assert_eq!(report["failures"][0]["subject"], locked.id.to_string());
-    assert!(report["failures"][0]["reason"].as_str().unwrap().contains("lock"), "{report}");
-    lock.rollback().unwrap();
-    clean_up(&site, &[]).expect(0);
-    assert!(site.events().is_empty() && site.objects().is_empty());
 }
 
 /// In databases from before rooms and events were one to one.

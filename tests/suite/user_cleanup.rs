@@ -7,6 +7,7 @@ mod locks;
 mod meanwhile;
 mod random;
 mod retention;
+mod transcripts;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde_json::{Value, json};

@@ -28,13 +28,15 @@ pub(super) fn make(
     users: Vec<User>,
     done: &mut u64,
 ) -> anyhow::Result<()> {
-    let mut changes = Changes { context, database, change, done, refused: 0, waiting: Vec::new() };
+    let mut changes = Changes { context, database, change, done, refused: 0, at_the_end: false, waiting: Vec::new() };
     changes.all(&users)?;
+    changes.at_the_end = true;
     for _ in 0..LAST_TRIES {
         if changes.waiting.is_empty() {
             break;
         }
         context.stop().sleep(LAST_PAUSE);
+        changes.refused = 0;
         let again: Vec<_> = std::mem::take(&mut changes.waiting).into_iter().map(|(user, _)| user).collect();
         changes.all(&again)?;
     }
@@ -51,6 +53,8 @@ struct Changes<'a> {
     done: &'a mut u64,
     /// Single users that were refused since the last batch that passed.
     refused: u32,
+    /// Whether only users are left that were put off.
+    at_the_end: bool,
     /// Users to try again, with the reason why they could not be changed so far.
     waiting: Vec<(User, String)>,
 }
@@ -66,6 +70,10 @@ impl Changes<'_> {
                     Err(DatabaseError::Problem(problem)) => return Err(problem.into()),
                     Err(DatabaseError::Constraint(reason) | DatabaseError::Rejected(reason)) => match part {
                         [user] => self.put_off(user, reason)?,
+                        // Only at the end, see there.
+                        users if self.refused >= HOPELESS => {
+                            self.waiting.extend(users.iter().map(|user| (user.clone(), reason.clone())));
+                        }
                         _ => {
                             log::debug!("a batch of {} did not pass; narrowing it down: {reason}", part.len());
                             let (first, second) = part.split_at(part.len() / 2);
@@ -101,10 +109,11 @@ impl Changes<'_> {
         Ok(())
     }
 
-    /// Keeps a user who was refused alone for another try; gives up when all are.
+    /// Keeps a user who was refused alone for another try; gives up when all are. At the end that says nothing
+    /// about the database, since none but such users are left: they are then no longer tried one by one.
     fn put_off(&mut self, user: &User, reason: String) -> Result<(), Problem> {
         self.refused += 1;
-        if self.refused >= HOPELESS {
+        if self.refused >= HOPELESS && !self.at_the_end {
             let all = format!("the database refused to change {HOPELESS} users in a row");
             return Err(Problem::new(Kind::Failed, format!("{all}; the last time it said: {reason}"))
                 .hint("what was finished is safe; remove the cause and run the job again"));

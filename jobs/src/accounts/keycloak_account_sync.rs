@@ -60,12 +60,16 @@ asked for, when it lists nobody, or when implausibly many users would be disable
             context.progress(|_| format!("{listed} accounts are listed so far"));
         })?;
         log::info!("Accounts listed: {}", accounts.listed());
-        let Differences { enable, mut disable, absent } = compare(context, &mut database, &accounts)?;
+        let Differences { enable, mut disable, mut absent } = compare(context, &mut database, &accounts)?;
         drop(accounts);
 
         // Before anybody is asked for by name: it bounds how often that is.
         let affected = disable.len() + absent.len();
         context.guard.permit_affected(affected as u64, context.report().counts.examined, "user accounts")?;
+        if identity.has_repeatable_keys() {
+            // The pages may have lacked another account of theirs, which is enabled.
+            absent.append(&mut disable);
+        }
         disable.extend(confirmed(context, &identity, absent, page_size)?);
 
         if context.is_dry_run() {

@@ -71,13 +71,23 @@ pub fn change_all<C: Change>(
     change: &mut C,
     rows: &[C::Row],
 ) -> anyhow::Result<()> {
-    let mut run = Run { context, database, change, pace: Pace::new(SMALLEST), refused: 0, waiting: Vec::new() };
+    let mut run = Run {
+        context,
+        database,
+        change,
+        pace: Pace::new(SMALLEST),
+        refused: 0,
+        at_the_end: false,
+        waiting: Vec::new(),
+    };
     run.all(rows)?;
+    run.at_the_end = true;
     for _ in 0..LAST_TRIES {
         if run.waiting.is_empty() {
             break;
         }
         context.stop().sleep(LAST_PAUSE);
+        run.refused = 0;
         let again: Vec<_> = std::mem::take(&mut run.waiting).into_iter().map(|(row, _)| row).collect();
         run.all(&again)?;
     }
@@ -95,6 +105,8 @@ struct Run<'a, C: Change> {
     pace: Pace,
     /// Single rows that were refused since the last batch that passed.
     refused: u32,
+    /// Whether only rows are left that were put off.
+    at_the_end: bool,
     /// Rows to try again at the end, with the reason why they could not be changed so far.
     waiting: Vec<(C::Row, String)>,
 }
@@ -129,6 +141,10 @@ impl<C: Change> Run<'_, C> {
                     self.context.report().fail(C::key(&part[0]), reason);
                 }
                 Err(DatabaseError::Rejected(reason)) if part.len() == 1 => self.put_off(part[0], reason)?,
+                // Only at the end, see there.
+                Err(DatabaseError::Rejected(reason)) if self.refused >= HOPELESS => {
+                    self.waiting.extend(part.iter().map(|row| (*row, reason.clone())));
+                }
                 Err(refused) => {
                     if let DatabaseError::Rejected(_) = refused {
                         self.pace.slow_down();
@@ -164,10 +180,12 @@ impl<C: Change> Run<'_, C> {
         Ok(())
     }
 
-    /// Keeps a row that was refused on its own for another try at the end; gives up when all rows are.
+    /// Keeps a row that was refused on its own for another try at the end; gives up when all rows are. At the
+    /// end that says nothing about the database, since none but such rows are left: they are then no longer tried one
+    /// by one.
     fn put_off(&mut self, row: C::Row, reason: String) -> Result<(), Problem> {
         self.refused += 1;
-        if self.refused >= HOPELESS {
+        if self.refused >= HOPELESS && !self.at_the_end {
             let all = format!("the database refused {HOPELESS} {} in a row", C::ROWS);
             return Err(Problem::new(Kind::Failed, format!("{all}; the last time it said: {reason}"))
                 .hint("what was finished is safe; remove the cause and run the job again"));

@@ -123,6 +123,7 @@ fn only_a_clear_not_found_means_that_an_account_is_gone() {
         (Answer::Html(404), "HTTP 404 that is not Keycloak's"),
         (not_found("text/plain", "404 page not found"), "HTTP 404 that is not Keycloak's"),
         (not_found("application/json", r#"{"error":"Realm not found."}"#), "there is no such realm or API (Realm not"),
+        (not_found("application/json", r#"{"message":"no Route matched"}"#), "HTTP 404 that is not Keycloak's"),
         (Answer::Html(200), "an HTML page instead of JSON"),
         (raw("[]"), "does not have the form that was expected"),
         (raw("{}"), "does not have the form that was expected"),

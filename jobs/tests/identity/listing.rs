@@ -78,6 +78,19 @@ fn accounts_after_a_page_that_was_not_full_are_noticed() {
     }
 }
 
+/// As behind something that lets through fewer accounts than were asked for.
+#[test]
+fn accounts_that_the_last_page_was_cut_short_of_are_noticed() {
+    for (users, first) in [(8, 0), (28, 20)] {
+        let server = realm_with(users);
+        let page: Vec<_> = (first..first + 5).map(|n| format!(r#"{{"id":"u{n:03}","enabled":true}}"#)).collect();
+        let cut = Answer::Raw(200, "application/json", format!("[{}]", page.join(",")));
+        server.answer(&format!("first={first}&"), cut);
+        let text = in_words(list(&client_by_attribute(&server), 10).unwrap_err());
+        assert!(text.contains("accounts are listed after a page that was not full"), "{text}");
+    }
+}
+
 #[test]
 fn accounts_of_one_key_count_as_enabled_if_one_is() {
     let server = Keycloak::start().unwrap();

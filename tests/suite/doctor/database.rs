@@ -151,6 +151,46 @@ fn foreign_keys_without_an_index_are_told_of_where_that_costs_something() {
     site.execute("DROP TABLE big");
 }
 
+/// The owner who pastes the statements may look for tables elsewhere than upkeep's user does.
+#[test]
+fn statements_name_the_schema_where_it_is_not_the_usual_one() {
+    let mut site = site();
+    let (name, port) = (site.database_name().to_owned(), Postgres::shared().port());
+    let filler = "SELECT NULL, NULL, repeat('x', 1000) FROM generate_series(1, 2000) n";
+    site.execute(&format!(
+        "ALTER SCHEMA public RENAME TO meet; CREATE SCHEMA public; SET search_path = meet; \
+         CREATE TABLE big (event_id uuid REFERENCES events, room uuid REFERENCES rooms, filler text); \
+         INSERT INTO big {filler}; CREATE INDEX ON big (event_id) WHERE room IS NOT NULL; \
+         CREATE TABLE parts (event_id uuid REFERENCES events, room uuid REFERENCES rooms, filler text) \
+             PARTITION BY LIST (filler); \
+         CREATE TABLE part PARTITION OF parts DEFAULT; INSERT INTO parts {filler}; CREATE INDEX ON parts (room); \
+         RESET search_path; CREATE ROLE \"{name}\" LOGIN PASSWORD '{password}'; \
+         ALTER ROLE \"{name}\" SET search_path = meet; GRANT USAGE ON SCHEMA meet TO \"{name}\"",
+        password = postgres::PASSWORD
+    ));
+    let url = format!("postgres://{name}:{}@127.0.0.1:{port}/{name}", postgres::PASSWORD_IN_URL);
+    site.set("database", &format!("url = {url:?}"));
+    let mut seen = Vec::new();
+    // First what is missing of upkeep's own tables, then of the platform's.
+    for _ in 0..2 {
+        for statement in statements(&site) {
+            site.execute(&statement);
+            seen.push(statement);
+        }
+    }
+    assert!(statements(&site).is_empty(), "{seen:#?}");
+    let indexes: Vec<_> = seen.iter().filter(|statement| statement.starts_with("CREATE")).collect();
+    assert_eq!(
+        indexes,
+        [
+            "CREATE INDEX CONCURRENTLY ON meet.big (event_id);",
+            "CREATE INDEX CONCURRENTLY ON meet.big (room);",
+            "CREATE INDEX CONCURRENTLY ON meet.part (event_id);"
+        ]
+    );
+    site.execute(&format!("DROP OWNED BY \"{name}\"; DROP ROLE \"{name}\""));
+}
+
 /// Lets the functions and views of this schema answer in place of the server's own.
 fn pretend(site: &Site, definitions: &str) {
     site.execute(&format!("CREATE SCHEMA IF NOT EXISTS pretended; SET search_path = pretended; {definitions}"));

@@ -53,6 +53,21 @@ fn an_account_that_is_created_meanwhile_is_found() {
     assert_eq!(platform.states(&report)["gone"], State::Active);
 }
 
+/// Whoever has an old account that is not enabled, and a new one that the pages lacked, has not left.
+#[test]
+fn another_account_of_the_same_key_that_moves_past_the_reader_is_found() {
+    let mut platform = Platform::new(DatabaseKind::Sqlite);
+    platform.configure("external_id_user_attribute_name = \"uid\"");
+    let alice = |n: i32| [3, 10].contains(&n);
+    let account = |n| User::new(format!("{n:02}"), n != 3).with("uid", if alice(n) { "alice" } else { "" });
+    platform.keycloak.add((0..15).map(account));
+    platform.users([("alice", State::Active)]);
+    // It moves the first of the second page to the first, which has been read.
+    platform.keycloak.before("first=10&", |users| users.retain(|user| user.id != "05"));
+    let report = platform.sync(&["--parameters", r#"{"keycloak_api_page_size":10}"#]).expect(0).report();
+    assert_eq!(platform.states(&report)["alice"], State::Active);
+}
+
 #[test]
 fn a_row_that_stays_locked_is_a_failure_and_the_others_are_changed() {
     let platform = platform();
@@ -90,6 +105,22 @@ fn a_row_that_the_database_refuses_does_not_keep_the_others() {
     let report = platform.sync(&[]).expect(3).report();
     assert_eq!((&report["counts"]["updated"], &report["counts"]["failed"]), (&2.into(), &1.into()));
     assert_eq!(report["failures"][0]["reason"], "not this one");
+}
+
+#[test]
+fn rows_that_the_database_refuses_again_and_again_do_not_keep_the_others() {
+    let platform = platform();
+    let kept: Vec<_> = (0..6).map(|n| format!("kept {n}")).collect();
+    platform.users(kept.iter().map(|sub| (sub.as_str(), State::DisabledBefore)));
+    platform.keycloak.add(kept.iter().map(|sub| User::new(sub.as_str(), true)));
+    platform.site.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             IF NEW.oidc_sub LIKE 'kept%' THEN RAISE EXCEPTION 'not this one'; END IF; RETURN NEW; END $$; \
+         CREATE TRIGGER refuse BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION refuse()",
+    );
+    let report = platform.sync(&[]).expect(3).report();
+    assert_eq!((&report["counts"]["updated"], &report["counts"]["failed"]), (&3.into(), &6.into()));
+    assert_eq!(platform.states(&report)["gone"], State::DisabledNow);
 }
 
 #[test]

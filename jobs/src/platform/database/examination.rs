@@ -68,22 +68,29 @@ impl UnindexedReference {
 }
 
 /// An index helps if the referencing columns come first in it, in whatever order, and if it holds all rows (or all in
-/// which they are not null) and is valid: one whose creation was interrupted is not.
-const UNINDEXED: &str = "SELECT k.conrelid::regclass::text AS table, k.confrelid::regclass::text AS references, \
+/// which they are not null) and is valid: one whose creation was interrupted is not. Of a partitioned table the
+/// partitions count, which hold the rows; only there can an index be created while the platform goes on writing.
+const UNINDEXED: &str = "SELECT k.confrelid::regclass::text AS references, \
+        CASE WHEN home.nspname = 'public' THEN quote_ident(referencing.relname) \
+             ELSE format('%I.%I', home.nspname, referencing.relname) END AS table, \
         (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY key.position) \
          FROM unnest(k.conkey) WITH ORDINALITY AS key(attnum, position) \
          JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = key.attnum) AS columns, \
         pg_relation_size(k.conrelid) AS bytes \
     FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class referenced ON referenced.oid = k.confrelid \
+    JOIN pg_catalog.pg_class referencing ON referencing.oid = k.conrelid AND referencing.relkind = 'r' \
+    JOIN pg_catalog.pg_namespace home ON home.oid = referencing.relnamespace \
     WHERE k.contype = 'f' AND referenced.relname = ANY($1) AND pg_catalog.pg_table_is_visible(referenced.oid) \
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i \
         JOIN pg_catalog.pg_class helper ON helper.oid = i.indexrelid \
         JOIN pg_catalog.pg_am method ON method.oid = helper.relam \
         WHERE i.indrelid = k.conrelid AND i.indisvalid AND method.amname IN ('btree', 'hash') \
-        AND (i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) ~ '^\\([a-z0-9_]+ IS NOT NULL\\)$') \
+        AND (i.indpred IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_attribute a \
+            WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey) \
+            AND pg_get_expr(i.indpred, i.indrelid) = format('(%I IS NOT NULL)', a.attname))) \
         AND i.indnkeyatts >= cardinality(k.conkey) \
         AND (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey) \
-    ORDER BY bytes DESC, 1, 3, 2";
+    ORDER BY bytes DESC, 2, 3, 1";
 
 /// The foreign keys without an index that reference one of `tables`, the most expensive ones first. None on SQLite,
 /// where the schema is upkeep's own.

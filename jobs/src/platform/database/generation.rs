@@ -98,11 +98,13 @@ const SQLITE_COLUMNS: &str = "SELECT s.name AS relation, c.name AS name \
 /// The tables among those given on which privileges are missing, and the statement that grants these, for each set of
 /// privileges. Locking rows needs UPDATE, removing them DELETE.
 const POSTGRES_LACKING: &str = "SELECT string_agg(name, ', ' ORDER BY name) AS tables, \
-    format('GRANT %s ON %s TO %I;', privileges, string_agg(name, ', ' ORDER BY name), current_user) AS remedy \
-    FROM (SELECT given.name, string_agg(needed.privilege, ', ' ORDER BY needed.rank) AS privileges \
-        FROM unnest($1) AS given(name), \
+    format('GRANT %s ON %s TO %I;', privileges, string_agg(place, ', ' ORDER BY name), current_user) AS remedy \
+    FROM (SELECT given.name, CASE WHEN home.nspname = 'public' THEN given.name \
+            ELSE format('%I.%I', home.nspname, given.name) END AS place, string_agg(needed.privilege, ', ' ORDER BY needed.rank) AS privileges \
+        FROM unnest($1) AS given(name) JOIN pg_catalog.pg_class c ON c.oid = given.name::regclass \
+            JOIN pg_catalog.pg_namespace home ON home.oid = c.relnamespace CROSS JOIN \
             unnest(ARRAY['SELECT', 'UPDATE', 'DELETE']) WITH ORDINALITY AS needed(privilege, rank) \
-        WHERE NOT has_table_privilege(given.name, needed.privilege) GROUP BY given.name) AS lacking \
+        WHERE NOT has_table_privilege(c.oid, needed.privilege) GROUP BY given.name, home.nspname) AS lacking \
     GROUP BY privileges ORDER BY privileges";
 
 /// What is wrong with a schema, and what to do about it.

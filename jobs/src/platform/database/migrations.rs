@@ -78,7 +78,10 @@ fn applied(connection: &mut Connection) -> QueryResult<BTreeSet<String>> {
 
 /// Those of upkeep's own tables, as far as they are there, that the user may not use. Every run writes to all of them,
 /// except for the books, which it reads.
-const POSTGRES_LACKING: &str = "SELECT c.relname::text AS name, quote_ident(current_user) AS whose FROM pg_catalog.pg_class c \
+const POSTGRES_LACKING: &str = "SELECT c.relname::text AS name, quote_ident(current_user) AS whose, \
+    CASE WHEN home.nspname = 'public' THEN quote_ident(c.relname) \
+         ELSE format('%I.%I', home.nspname, c.relname) END AS place \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace home ON home.oid = c.relnamespace \
     WHERE c.relname LIKE 'upkeep\\_%' AND c.relkind IN ('r', 'p') AND pg_catalog.pg_table_is_visible(c.oid) \
     AND NOT (has_table_privilege(c.oid, 'SELECT') AND (c.relname = 'upkeep_migrations' \
     OR (has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') \
@@ -88,6 +91,9 @@ const POSTGRES_LACKING: &str = "SELECT c.relname::text AS name, quote_ident(curr
 struct Table {
     #[diesel(sql_type = Text)]
     name: String,
+    /// The table, as SQL names it wherever one looks for tables by default.
+    #[diesel(sql_type = Text)]
+    place: String,
     /// The user, as SQL names it.
     #[diesel(sql_type = Text)]
     whose: String,
@@ -99,15 +105,16 @@ fn require_privileges(database: &mut Database) -> Result<(), DatabaseError> {
         Connection::Sqlite(_) => Ok(Vec::new()),
     })?;
     let Some(user) = lacking.first().map(|table| table.whose.clone()) else { return Ok(()) };
-    let list = lacking.into_iter().map(|table| table.name).collect::<Vec<_>>().join(", ");
+    let list = |part: fn(&Table) -> &str| lacking.iter().map(part).collect::<Vec<_>>().join(", ");
+    let (names, places) = (list(|table| &table.name), list(|table| &table.place));
     Err(Problem::new(
         Kind::Configuration,
         format!(
-            "upkeep's user may not use upkeep's own tables in {}: missing privileges on {list}",
+            "upkeep's user may not use upkeep's own tables in {}: missing privileges on {names}",
             database.location()
         ),
     )
-    .hint(format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {list} TO {user};"))
+    .hint(format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {places} TO {user};"))
     .into())
 }
 

@@ -117,7 +117,9 @@ impl Keycloak {
             }
             404 if answer.body.is_empty() => Ok(None),
             // The pages were there a moment ago: this is something else on the way, or the realm has gone.
-            404 if !answer.is_json() => Err(misunderstood("HTTP 404 that is not Keycloak's".to_owned())),
+            404 if !answer.is_json() || !has_error(&answer) => {
+                Err(misunderstood("HTTP 404 that is not Keycloak's".to_owned()))
+            }
             404 if error_in(&answer).is_some_and(|error| error.starts_with("Realm")) => {
                 Err(self.refused(&attempt, &answer, &token))
             }
@@ -158,6 +160,12 @@ impl Keycloak {
     fn readable(&self, text: &str, token: &Token) -> String {
         self.tokens.without_secret(&text.replace(token.text.expose_secret(), "[token]"))
     }
+}
+
+/// Whether it is an error in one of the forms that Keycloak has for them; gateways have others.
+fn has_error(answer: &Answer) -> bool {
+    let body: Result<serde_json::Value, _> = serde_json::from_slice(&answer.body);
+    body.is_ok_and(|body| ["error", "errorMessage"].iter().any(|name| body.get(name).is_some()))
 }
 
 /// The word by which Keycloak says what is wrong.

@@ -56,6 +56,15 @@ pub(super) fn nobody(keycloak: &Keycloak) -> Problem {
     )
 }
 
+/// A page as it was read.
+struct Page {
+    accounts: Vec<Account>,
+    /// Whether it was not full although more accounts come right after its last.
+    is_followed: bool,
+}
+
+const AFTER_SHORT: &str = "accounts are listed after a page that was not full";
+
 /// The pages do not fit together, and how.
 struct Changed(&'static str);
 
@@ -75,12 +84,15 @@ fn read_once(
             Pages { keycloak: Arc::clone(keycloak), size, stop: stop.clone(), next: from.into(), end: end.into() };
         let crew = Crew::start("accounts", threads, stop, move || pages.turn())?;
         while let Some((number, page)) = crew.next()? {
-            let page = page?;
+            let Page { accounts: page, is_followed } = page?;
             lengths.insert(number, page.len());
             for account in page {
                 if !accounts.add(&account, !keycloak.has_other_keys()) {
                     return Ok(Err(Changed("an account is listed twice")));
                 }
+            }
+            if is_followed {
+                return Ok(Err(Changed(AFTER_SHORT)));
             }
             progress(accounts.listed());
         }
@@ -98,7 +110,7 @@ fn fit_together(lengths: &BTreeMap<usize, usize>, size: usize) -> Result<Result<
         return Err(Problem::new(Kind::Failed, "the accounts were not read to their end; nothing was changed"));
     };
     if lengths.range(short + 1..).any(|(_, length)| *length > 0) {
-        return Ok(Err(Changed("accounts are listed after a page that was not full")));
+        return Ok(Err(Changed(AFTER_SHORT)));
     }
     Ok(Ok(()))
 }
@@ -114,20 +126,30 @@ struct Pages {
 }
 
 impl Pages {
-    fn turn(&self) -> Option<(usize, Result<Vec<Account>, Problem>)> {
+    fn turn(&self) -> Option<(usize, Result<Page, Problem>)> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         if number > self.end.load(Ordering::Relaxed) {
             return None;
         }
-        let page = self.keycloak.page(number as u64 * u64::from(self.size), self.size, &self.stop);
+        let page = self.read(number);
         match &page {
-            Ok(accounts) if accounts.is_empty() => self.ends_at(number),
+            Ok(Page { accounts, .. }) if accounts.is_empty() => self.ends_at(number),
             // Were anybody on the page after a short one, that would not have been the last.
-            Ok(accounts) if accounts.len() < self.size as usize => self.ends_at(number + 1),
+            Ok(Page { accounts, .. }) if accounts.len() < self.size as usize => self.ends_at(number + 1),
             Ok(_) => {}
             Err(_) => self.ends_at(0),
         }
         Some((number, page))
+    }
+
+    fn read(&self, number: usize) -> Result<Page, Problem> {
+        let first = number as u64 * u64::from(self.size);
+        let accounts = self.keycloak.page(first, self.size, &self.stop)?;
+        // What stands between here and the provider may have a limit of its own: then the last page lacks accounts
+        // that the page after it does not have either.
+        let is_followed = (1..self.size as usize).contains(&accounts.len())
+            && !self.keycloak.page(first + accounts.len() as u64, self.size, &self.stop)?.is_empty();
+        Ok(Page { accounts, is_followed })
     }
 
     fn ends_at(&self, number: usize) {

@@ -44,6 +44,11 @@ impl Identity {
         self.keycloak.location()
     }
 
+    /// Whether several accounts may have the same key, as one is an attribute and not the account's id.
+    pub fn has_repeatable_keys(&self) -> bool {
+        self.keycloak.has_other_keys()
+    }
+
     /// Tries to read a page with a single account, with all that it takes.
     ///
     /// # Errors
