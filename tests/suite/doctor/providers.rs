@@ -1,8 +1,8 @@
 //! The doctor on the providers.
 
 use insta::assert_snapshot;
-use upkeep_test_servers::Nextcloud;
 use upkeep_test_servers::nextcloud::{self, Answer};
+use upkeep_test_servers::{Keycloak, Nextcloud, keycloak};
 
 use super::{doctor, trouble, use_cloud};
 use crate::site::{DatabaseKind, Site, StorageKind, WRONG_SECRET};
@@ -91,4 +91,27 @@ fn a_name_to_log_in_with_is_no_user_id() {
     site.set("shared_folder", &keys);
     let said = trouble(&site, &doctor(&site, 78));
     assert!(said.contains("user name or password refused"), "{said}");
+}
+
+#[test]
+fn a_realm_that_would_not_tell_about_accounts() {
+    let mut site = Site::new(DatabaseKind::Sqlite, StorageKind::Directory);
+    let realm = Keycloak::start().unwrap();
+    let (api, authority) = (realm.api_base_url(), realm.authority());
+    let keys = format!("api_base_url = {api:?}\nauthority = {authority:?}\nclient_id = {:?}", keycloak::CLIENT_ID);
+    site.set("identity", &format!("{keys}\nclient_secret = '{}'", keycloak::CLIENT_SECRET));
+    assert!(trouble(&site, &doctor(&site, 4)).contains("/admin/realms/meet lists no account at all"));
+    realm.add([keycloak::User::new("alice", true)]);
+    assert!(doctor(&site, 0).stdout.contains("/admin/realms/meet lists accounts"));
+    for (needle, answer, code, expected) in [
+        ("/users", keycloak::Answer::Status(403), 78, "view-users"),
+        ("/token", keycloak::Answer::Status(401), 78, "identity.client_secret"),
+        ("/.well-known/", keycloak::Answer::Status(404), 78, "identity.authority"),
+        ("/users", keycloak::Answer::Status(503), 69, "look at the log of the identity provider"),
+    ] {
+        realm.behave();
+        realm.answer(needle, answer);
+        let said = trouble(&site, &doctor(&site, code));
+        assert!(said.contains("Identity provider") && said.contains(expected), "{said}");
+    }
 }
