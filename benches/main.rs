@@ -5,6 +5,7 @@
 //! cargo bench --bench jobs -- event-cleanup [--events 5000,20000] [--repeat 3] [--indexes] [--million]
 //! cargo bench --bench jobs -- user-cleanup [--users 2000] [--repeat 3] [--indexes]
 //! cargo bench --bench jobs -- room-cleanup [--rooms 50000] [--held 5000] [--repeat 1] [--indexes]
+//! cargo bench --bench jobs -- sync-storage-files [--assets 20000,100000] [--repeat 3]
 //! cargo bench --bench jobs -- keycloak-account-sync [--accounts 100000] [--repeat 3]
 //! ```
 //!
@@ -24,6 +25,7 @@ mod row_by_row;
 mod s3_process;
 mod startup;
 mod store;
+mod sync_storage_files;
 mod user_cleanup;
 mod work;
 
@@ -42,11 +44,13 @@ fn main() {
         [CHILD, "event-cleanup", program @ ..] => work::child(&event_cleanup::WORK, program),
         [CHILD, "room-cleanup", program @ ..] => work::child(&room_cleanup::WORK, program),
         [CHILD, "user-cleanup", program @ ..] => user_cleanup::child(program),
+        [CHILD, "sync-storage-files", program @ ..] => sync_storage_files::child(program),
         [CHILD, "keycloak-account-sync", program @ ..] => keycloak_account_sync::child(program),
         ["startup"] if is_asked_for => startup::print(),
         ["event-cleanup", options @ ..] if is_asked_for => event_cleanup::measure(&cluster(), options),
         ["room-cleanup", options @ ..] if is_asked_for => room_cleanup::measure(&cluster(), options),
         ["user-cleanup", options @ ..] if is_asked_for => user_cleanup::measure(&cluster(), options),
+        ["sync-storage-files", options @ ..] if is_asked_for => sync_storage_files::measure(&cluster(), options),
         ["keycloak-account-sync", options @ ..] if is_asked_for => keycloak_account_sync::measure(&cluster(), options),
         _ => println!("this takes minutes: run it by `cargo bench --bench jobs -- <JOB>`; see {}", file!()),
     }

@@ -35,6 +35,31 @@ impl Store {
         Self { runtime, client: aws_sdk_s3::Client::from_conf(config) }
     }
 
+    /// One HEAD; `None` if there is no such object.
+    pub(crate) fn size(&self, key: String) -> Option<i64> {
+        match self.runtime.block_on(self.client.head_object().bucket(BUCKET).key(key).send()) {
+            Ok(object) => Some(object.content_length().unwrap()),
+            Err(error) => {
+                assert!(error.into_service_error().is_not_found());
+                None
+            }
+        }
+    }
+
+    /// The number of objects under a prefix, listed page by page.
+    pub(crate) fn list(&self, prefix: &str) -> usize {
+        let (mut objects, mut token) = (0, None);
+        loop {
+            let request = self.client.list_objects_v2().bucket(BUCKET).prefix(prefix).set_continuation_token(token);
+            let page = self.runtime.block_on(request.send()).unwrap();
+            objects += page.contents().len();
+            token = page.next_continuation_token;
+            if token.is_none() {
+                return objects;
+            }
+        }
+    }
+
     /// One DeleteObject.
     pub(crate) fn delete(&self, key: String) {
         self.runtime.block_on(self.client.delete_object().bucket(BUCKET).key(key).send()).unwrap();

@@ -35,6 +35,24 @@ fn several_items_that_are_refused_to_the_end_are_failed_items() {
     }
 }
 
+/// They would be in the way of the events behind them every night.
+#[test]
+fn many_items_that_are_refused_at_once_do_not_keep_the_run_from_the_others() {
+    let site = Site::new(DatabaseKind::Postgres, StorageKind::Directory);
+    let events: Vec<_> = (0..50).map(|_| Event::ended(31).with_assets(1)).collect();
+    let (refused, others) = events.split_at(25);
+    site.fill(&Sample::of(events.clone()));
+    for (number, event) in events.iter().enumerate() {
+        site.execute(&format!("UPDATE events SET id_serial = -100 + {number} WHERE id = '{}'", event.id));
+    }
+    refuse(&site, refused);
+    let report = site.clean_up(&[]).expect(3).report();
+    assert_eq!(report["counts"]["deleted"], others.len());
+    assert_eq!(report["counts"]["failed"], refused.len());
+    assert_eq!(site.events(), refused.iter().map(|event| event.id).collect());
+    assert_eq!(site.objects(), refused.iter().flat_map(|event| event.keys()).collect());
+}
+
 /// What stood for the event when it was looked for stands for something else when its turn comes.
 #[test]
 fn a_permission_that_is_being_changed_is_judged_as_it_is_then() {

@@ -135,10 +135,11 @@ fn sessions_ended_by_the_administrator_are_made_again() {
 }
 
 /// As if more than `rows` deleted rows took longer than the statement timeout.
-fn time_out_beyond(site: &Site, rows: u32) {
+fn time_out_beyond(site: &Site, rows: u32, seconds: f32) {
     site.execute(&format!(
         "CREATE FUNCTION too_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
            IF (SELECT count(*) FROM gone) > {rows} THEN \
+             PERFORM pg_sleep({seconds}); \
              RAISE EXCEPTION 'canceling statement due to statement timeout' USING ERRCODE = '57014'; \
            END IF; RETURN NULL; END $$; \
          CREATE TRIGGER too_slow AFTER DELETE ON event_invites REFERENCING OLD TABLE AS gone \
@@ -149,7 +150,7 @@ fn time_out_beyond(site: &Site, rows: u32) {
 #[test]
 fn batches_that_take_too_long_are_made_smaller() {
     let site = Site::new(DatabaseKind::Postgres, StorageKind::Directory);
-    time_out_beyond(&site, 3);
+    time_out_beyond(&site, 3, 0.0);
     site.fill(&Sample::of((0..30).map(|_| Event::ended(31).with_assets(1))));
     let report = site.clean_up(&[]).expect(0).report();
     assert_eq!(report["counts"]["deleted"], 30);
@@ -160,7 +161,7 @@ fn batches_that_take_too_long_are_made_smaller() {
 #[test]
 fn a_database_that_can_do_nothing_in_time_is_given_up() {
     let site = Site::new(DatabaseKind::Postgres, StorageKind::Directory);
-    time_out_beyond(&site, 0);
+    time_out_beyond(&site, 0, 0.4);
     let sample = Sample::of((0..30).map(|_| Event::ended(31).with_assets(1)));
     site.fill(&sample);
     let run = site.clean_up(&[]).expect(1);

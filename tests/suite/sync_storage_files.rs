@@ -14,7 +14,7 @@ use upkeep_test_servers::fault_proxy::Request;
 use uuid::Uuid;
 
 use self::platform::{DELETE, Platform, ZERO, key};
-use crate::site::{DatabaseKind, EVERYWHERE, StorageKind};
+use crate::site::{DATABASES, DatabaseKind, EVERYWHERE, StorageKind};
 
 fn is_head(request: &Request) -> bool {
     request.method == "HEAD" && request.path.contains("/assets/")
@@ -149,6 +149,25 @@ fn thousands_of_assets_cost_a_few_requests() {
         assert_eq!(count("HeadObject"), missing as u64);
         assert!(count("ListObjectsV2") <= number as u64 / 1_000 + 2, "{}", count("ListObjectsV2"));
         assert!(all <= (number / 1_000 + missing + 10) as u64, "{number}: {all} requests");
+    }
+}
+
+/// Statements take as long as there are rows to change, not as long as their square.
+#[test]
+fn thousands_of_changes_are_made_in_batches() {
+    for database in DATABASES {
+        let platform = Platform::new(database, StorageKind::Directory);
+        let assets = platform.many(9_000, 3);
+        for asset in assets.iter().step_by(2) {
+            platform.site.store(&key(*asset), b"12345");
+        }
+        let more = ["--allow-affected", "9000", "--timeout", "30"];
+        let report = platform.sync(ZERO, &more).expect(0).report();
+        assert_eq!((&report["figures"]["corrected"], &report["figures"]["zeroed"]), (&json!(4_500), &json!(4_500)));
+        let sizes = platform.assets();
+        assert!(assets.iter().enumerate().all(|(number, asset)| sizes[asset] == if number % 2 == 0 { 5 } else { 0 }));
+        let report = platform.sync(DELETE, &more).expect(0).report();
+        assert_eq!(report["rows"], json!({"assets": 4_500, "room_assets": 4_500}));
     }
 }
 

@@ -1,5 +1,7 @@
 //! The rows of assets.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::sql_types::{BigInt, Bool};
 use diesel::{QueryResult, QueryableByName, RunQueryDsl};
@@ -118,31 +120,29 @@ pub(super) fn page(
 /// Changes those of `rows` that still have the size that was read. The time of their last change by the platform,
 /// `updated_at`, stays: to its users nothing about an asset is different from before.
 pub(super) fn change(connection: &mut Connection, rows: &[Wrong], act: Act) -> QueryResult<Changed> {
-    let held = as_they_were(connection, rows, Some(act))?;
-    let mut changed = Changed { ids: held, ..Changed::default() };
-    if changed.ids.len() < rows.len() && connection.is_postgres() {
+    let held: BTreeSet<_> = as_they_were(connection, rows, Some(act))?.into_iter().collect();
+    let mut changed = Changed { ids: held.iter().copied().collect(), ..Changed::default() };
+    if held.len() < rows.len() && connection.is_postgres() {
         // Somebody else has these. What has another size by now, or is gone, is no longer to be changed.
         let there = as_they_were(connection, rows, None)?;
-        let held: std::collections::BTreeSet<_> = changed.ids.iter().collect();
         changed.locked = there.into_iter().filter(|id| !held.contains(id)).collect();
     }
     if changed.ids.is_empty() {
         return Ok(changed);
     }
-    let ids = Ids(changed.ids.clone());
     match act {
         Act::Resize => {
+            // Only these rows' sizes are given: a further condition on the identifiers would make SQLite search all of
+            // them for each row.
             let sql = format!(
-                "UPDATE assets SET size = f.size FROM {} f \
-                 WHERE assets.id = f.id AND assets.size = f.was AND assets.id {}",
-                given(connection),
-                connection.is_among_ids(2),
+                "UPDATE assets SET size = f.size FROM {} f WHERE assets.id = f.id AND assets.size = f.was",
+                given(connection)
             );
-            each!(connection, c => {
-                diesel::sql_query(&sql).bind::<SqlJson, _>(sizes(rows)).bind::<SqlIds, _>(&ids).execute(c)
-            })?;
+            let rows = sizes(rows.iter().filter(|row| held.contains(&row.id)));
+            each!(connection, c => diesel::sql_query(&sql).bind::<SqlJson, _>(rows).execute(c))?;
         }
         Act::Delete => {
+            let ids = Ids(changed.ids.clone());
             // The links first, explicitly: whether they go by themselves is not the same on all platforms.
             for (table, column) in [("room_assets", "asset_id"), ("assets", "id")] {
                 let sql = format!("DELETE FROM {table} WHERE {column} {}", connection.is_among_ids(1));
@@ -175,8 +175,8 @@ fn as_they_were(connection: &mut Connection, rows: &[Wrong], locked_for: Option<
 }
 
 /// Each identifier with the size that was read and the one that it has to be.
-fn sizes(rows: &[Wrong]) -> Json {
-    let sizes = rows.iter().map(|row| (row.id.simple().to_string(), json!([row.was, row.size])));
+fn sizes<'a>(rows: impl IntoIterator<Item = &'a Wrong>) -> Json {
+    let sizes = rows.into_iter().map(|row| (row.id.simple().to_string(), json!([row.was, row.size])));
     Json(Value::Object(sizes.collect::<Map<_, _>>()))
 }
 

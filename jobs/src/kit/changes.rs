@@ -122,6 +122,8 @@ impl<C: Change> Run<'_, C> {
                 let (batch, more) = rest.split_at(self.pace.size().min(rest.len()));
                 self.batch(batch)?;
                 rest = more;
+                let changed = |report: &Report| report.counts.updated + report.counts.deleted;
+                self.context.progress(|report| format!("{} {} changed so far", changed(report), C::ROWS));
             }
         }
         Ok(())

@@ -18,8 +18,12 @@ use crate::platform::{Kind, Problem};
 /// What the platform holds locked is tried again this often at the end, with a pause before each time.
 const LAST_TRIES: u32 = 3;
 const LAST_PAUSE: Duration = Duration::from_secs(1);
-/// When so many single rows in a row are refused, the rows are not to blame: a whole table may be locked.
+/// When so many single rows in a row are refused, and nothing has passed for so long, the rows are not to blame: a whole
+/// table may be locked. Rows that are refused at once, by somebody's trigger say, cost next to nothing, and must not
+/// keep the run from those behind them, night after night; but there is a limit to these as well.
 const HOPELESS: u32 = 20;
+const HOPELESS_TIME: Duration = Duration::from_secs(10);
+const HOPELESS_AT_ONCE: u32 = 1_000;
 
 /// The due items of the next page, which may be none; `None` after the last page.
 pub(super) fn next_page<C: Cleanup>(
@@ -55,7 +59,9 @@ pub(super) struct Pass<'p, 'a, C: Cleanup> {
     cleanup: &'p mut C,
     pace: Pace,
     removed: u64,
-    /// Single rows that were refused since the last batch that passed.
+    /// When the last batch passed.
+    passed: Instant,
+    /// Single rows that were refused since then.
     refused: u32,
     /// Whether only what waits is left to try.
     at_the_end: bool,
@@ -70,6 +76,7 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
             cleanup,
             pace: Pace::new(C::SMALLEST_BATCH),
             removed: 0,
+            passed: Instant::now(),
             refused: 0,
             at_the_end: false,
             waiting: BTreeMap::new(),
@@ -120,7 +127,7 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
                 Err(Refused::Constraint(reason)) if part.len() == 1 => {
                     self.cleanup.stays(self.run.context, part[0], reason);
                 }
-                Err(Refused::Rows(reason)) if part.len() == 1 || self.refused >= HOPELESS => {
+                Err(Refused::Rows(reason)) if part.len() == 1 || self.is_hopeless() => {
                     self.put_off(&part, &reason)?;
                 }
                 Err(refused) => {
@@ -164,7 +171,7 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
         let (removal, folders) = removed?;
         crash_point("committed");
         self.pace.took(due.len(), started.elapsed());
-        self.refused = 0;
+        (self.passed, self.refused) = (Instant::now(), 0);
         self.count(due.len(), &removal, &folders);
         let locked: BTreeSet<_> = removal.locked.iter().collect();
         for row in due {
@@ -201,13 +208,18 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
     /// about the database, since none but such rows are left: they are then no longer tried one by one.
     fn put_off(&mut self, rows: &[&C::Row], reason: &str) -> Result<(), Problem> {
         self.refused += 1;
-        if self.refused >= HOPELESS && !self.at_the_end {
-            let all = format!("the database refused {HOPELESS} {} in a row", C::ITEM.1);
+        if self.is_hopeless() && !self.at_the_end {
+            let all = format!("the database refused {} {} in a row", self.refused, C::ITEM.1);
             return Err(Problem::new(Kind::Failed, format!("{all}; the last time it said: {reason}"))
                 .hint("what was finished is safe; remove the cause and run the job again"));
         }
         self.waiting.extend(rows.iter().map(|row| (C::key(row), ((*row).clone(), reason.to_owned()))));
         Ok(())
+    }
+
+    fn is_hopeless(&self) -> bool {
+        let is_slow = self.refused >= HOPELESS && self.passed.elapsed() >= HOPELESS_TIME;
+        is_slow || self.refused >= HOPELESS_AT_ONCE
     }
 
     fn try_waiting_again(&mut self) -> anyhow::Result<()> {
@@ -217,7 +229,7 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
                 break;
             }
             self.run.context.stop().sleep(LAST_PAUSE);
-            self.refused = 0;
+            (self.passed, self.refused) = (Instant::now(), 0);
             let again: Vec<_> = std::mem::take(&mut self.waiting).into_values().map(|(row, _)| row).collect();
             for batch in again.chunks(self.pace.size()) {
                 self.batch(batch)?;

@@ -1,0 +1,93 @@
+//! sync-storage-files on N assets, of which 100 have other sizes than their objects and 50 have no object, against one
+//! HEAD for each asset, and against nothing but the listing.
+//!
+//! The server that is measured on reads its whole directory for each page of a listing, so that with many assets the
+//! listing itself takes longer than any real store's would.
+
+use crate::contest::{Contest, Done, Place, Program};
+use crate::platform::{Cluster, Fill};
+use crate::store::{Store, connect};
+
+/// upkeep's arguments.
+const SYNC: [&str; 5] = ["jobs", "execute", "sync-storage-files", "--output", "json"];
+
+const WRONG: usize = 100;
+const MISSING: usize = 50;
+
+/// One of the reference programs.
+pub(crate) fn child(words: &[&str]) {
+    match words {
+        ["head-by-head", database, store] => head_by_head(database, store),
+        ["listing", _, store] => assert!(Store::new(store).list("assets/") > 0),
+        _ => panic!("no such program: {words:?}"),
+    }
+}
+
+/// What platforms do today: for each asset a HEAD, and a statement if the size is another.
+fn head_by_head(database: &str, store: &str) {
+    let (mut database, store) = (connect(database), Store::new(store));
+    let update = database.prepare("UPDATE assets SET size = $2 WHERE id = $1::text::uuid").unwrap();
+    for row in database.query("SELECT id::text, size FROM assets", &[]).unwrap() {
+        let (asset, size): (String, i64) = (row.get(0), row.get(1));
+        let found = store.size(format!("assets/{asset}")).unwrap_or(0);
+        if found != size {
+            database.execute(&update, &[&asset, &found]).unwrap();
+        }
+    }
+}
+
+pub(crate) fn measure(cluster: &Cluster, words: &[&str]) {
+    let (mut sizes, mut repeat) = (vec![20_000, 100_000], 3);
+    let number = |text: &str| text.parse::<usize>().unwrap_or_else(|error| panic!("{text}: {error}"));
+    for option in words.chunks(2) {
+        match option {
+            ["--assets", list] => sizes = list.split(',').map(number).collect(),
+            ["--repeat", times] => repeat = number(times),
+            other => panic!("unknown arguments {other:?}; known are --assets and --repeat, each with a value"),
+        }
+    }
+    for assets in sizes {
+        contest(cluster, assets, repeat);
+    }
+}
+
+fn contest(cluster: &Cluster, number: usize, repeat: usize) {
+    let template = cluster.filled(0, Fill::Nothing, false);
+    cluster.execute(
+        &template,
+        &format!(
+            "INSERT INTO assets (id, kind, filename, tenant_id, size)
+                 SELECT gen_random_uuid(), 'recording', 'recording.webm', t.id, CASE WHEN n <= {WRONG} THEN 4 ELSE 3 END
+                 FROM tenants t, generate_series(1, {number}) n"
+        ),
+    );
+    // On its own: it refuses to be part of a transaction.
+    cluster.execute(&template, "VACUUM ANALYZE assets");
+    let assets = cluster.assets(&template);
+    let missing = &assets[assets.len() - MISSING.min(assets.len() / 2)..];
+    let objects = &assets[..assets.len() - missing.len()];
+    let reference = |program: &'static str| move |place: &Place<'_>| place.reference("sync-storage-files", program);
+    Contest {
+        title: format!("sync-storage-files: {number} assets, {} without an object", missing.len()),
+        cluster,
+        template: &template,
+        objects,
+        programs: &[
+            Program { name: "(a) one HEAD for each asset", command: &reference("head-by-head") },
+            Program { name: "(b) upkeep", command: &|place| place.upkeep(&SYNC) },
+            Program { name: "(c) floor: the listing alone", command: &reference("listing") },
+        ],
+        floor: 2,
+        repeat,
+        check: &|done: &Done<'_>| {
+            assert_eq!(done.objects, objects.len());
+            if let Some(report) = done.report() {
+                let right = "SELECT count(*) FROM assets WHERE size = 3";
+                assert_eq!(done.cluster.number(done.database, right), objects.len() as i64);
+                assert_eq!(report["figures"]["zeroed"], missing.len());
+            }
+        },
+    }
+    .print();
+    cluster.drop(&template);
+}
