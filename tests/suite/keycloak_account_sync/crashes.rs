@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::JOB;
 use super::realm::{Platform, State};
-use crate::site::DatabaseKind;
+use crate::site::{DatabaseKind, Running};
 
 const KILLS: u32 = 15;
 const USERS: usize = 6_000;
@@ -38,17 +38,23 @@ fn sigkill_at_random_moments_leaves_what_the_next_run_finishes() {
     let disabled =
         || platform.site.texts("SELECT oidc_sub FROM users WHERE disabled_since IS NOT NULL ORDER BY oidc_sub");
     fill();
-    let begun = Instant::now();
-    platform.sync(&arguments).expect(0);
+    let start = || {
+        let mut run = Running::start(platform.site.command(&[&["jobs", "execute", JOB], &arguments[..]].concat()));
+        // Before that, nothing is changed.
+        run.until_it_says("Accounts listed");
+        run
+    };
+    let (run, begun) = (start(), Instant::now());
+    run.finish().expect(0);
     let takes = begun.elapsed();
     let (mut early, mut amid, mut late) = (0, 0, 0);
     for _ in 0..KILLS {
         fill();
-        let mut child = platform.site.command(&[&["jobs", "execute", JOB], &arguments[..]].concat()).spawn().unwrap();
-        let delay = takes.mul_f64(0.3 + 0.7 * chance());
+        let run = start();
+        let delay = takes.mul_f64(chance());
         std::thread::sleep(delay);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        run.signal("KILL");
+        run.finish();
         match platform.site.number("SELECT count(*) FROM users WHERE updated_at > now() - interval '1 day'") {
             0 => early += 1,
             4_000 => late += 1,
