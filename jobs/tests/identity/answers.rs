@@ -46,6 +46,16 @@ fn a_page_that_is_not_exactly_one_ends_the_reading() {
 }
 
 #[test]
+fn what_a_server_says_of_a_person_is_not_repeated() {
+    let server = realm_with(1);
+    for words in ["alice@example.org may not".to_owned(), "x".repeat(200)] {
+        server.answer("/users", Answer::Raw(403, "application/json", format!(r#"{{"error":"{words}"}}"#)));
+        let text = in_words(list(&client(&server), 10).unwrap_err());
+        assert!(text.contains("may not see the accounts; give") && !text.contains(&words), "{text}");
+    }
+}
+
+#[test]
 fn a_page_of_any_length_is_read_only_so_far() {
     let server = realm_with(1);
     server.answer("/users", raw(" ".repeat(33 * 1024 * 1024)));

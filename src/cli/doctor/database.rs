@@ -68,6 +68,12 @@ fn connection(database: &mut Database, url: &DatabaseUrl) -> Result<Vec<Finding>
     let server = server(database)?;
     let after = present();
     let mut findings = vec![Finding::ok(AREA, format!("{url} answers: {}", server.name))];
+    if server.standby {
+        findings.push(
+            Finding::wrong(AREA, "the server is a standby: nothing can be changed there")
+                .fix("name the primary server in [database] url"),
+        );
+    }
     match server.encrypted {
         Some(false) if !server.local => findings.push(
             Finding::warning(AREA, "the connection is not encrypted")

@@ -64,6 +64,26 @@ fn one_line_of_configuration_is_enough() {
 }
 
 #[test]
+fn whatever_toml_has_may_stand_in_the_rest_of_the_file() {
+    let rest = "\n[odd]\nday = 2024-02-29\nhour = 07:32:00.5\nthen = 1979-05-27T07:32:00Z\nhere = 1979-05-27 07:32:00\n\
+        huge = 18446744073709551615\nhex = 0xFF\nsmall = -1e-9\nbeyond = -inf\nnone = nan\n\
+        'a key' = \"\"\"\nmany\nlines \\\n\"\"\"\nraw = '''\n[minio]\nuri = 5'''\n\
+        [[odd.tables]]\nname = 'x'\n[[odd.tables.inner]]\nlist = [[1, 2], ['a'], [{ b = {} }]]\n[[odd.tables]]\n\
+        [odd.\"minio\".database]\nurl = 5\n[\"\"]\n";
+    let file = format!("\u{feff}{CONTROLLER}{rest}").replace('\n', "\r\n");
+    let config = inheriting(&file, "", &[]).unwrap();
+    assert_eq!(s3(&config).uri, "http://minio.example.org:9000");
+    assert!(config.identity.is_some() && config.shared_folder.is_some());
+    let dotted = "database.url = 'postgres://c@db/x'\nminio = { uri = 'http://s3', bucket = 'bbb', access_key = 'k', \
+                  secret_key = 's' }\nshared_folder = { provider = 'nextcloud', url = 'https://c/', username = 'u', password = 'p' }";
+    assert_eq!(s3(&inheriting(dotted, "", &[]).unwrap()).bucket, "bbb");
+    for (wrong, place) in [("[[minio]]", "minio in ~~/here/../etc/controller.toml, line 44"), ("[minio", "line 44")] {
+        let told = inheriting(&CONTROLLER.replace("[minio]", wrong), "", &[]).unwrap_err();
+        assert!(told.contains(place) && !told.contains("hunter2"), "{told}");
+    }
+}
+
+#[test]
 fn what_is_inherited_is_shown_with_where_it_is_from() {
     let machine = with(CONTROLLER);
     let variables = [

@@ -213,6 +213,15 @@ fn a_connection_that_others_can_listen_to_is_told_of() {
 }
 
 #[test]
+fn a_server_that_only_follows_another_is_told_of() {
+    let site = site();
+    pretend(&site, "CREATE FUNCTION pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS $$ SELECT true $$");
+    let said = trouble(&site, &doctor(&site, 78));
+    assert!(said.contains("problem  the server is a standby: nothing can be changed there\n"), "{said}");
+    assert!(said.contains("fix: name the primary server in [database] url"), "{said}");
+}
+
+#[test]
 fn clocks_that_differ_are_told_of_from_a_minute_on() {
     let site = site();
     for (offset, expected) in [

@@ -22,14 +22,18 @@ pub struct Server {
     /// Whether the server is on the same host, as it sees it.
     #[diesel(sql_type = Bool)]
     pub local: bool,
+    /// Whether it only follows another server, and can be read but not changed.
+    #[diesel(sql_type = Bool)]
+    pub standby: bool,
 }
 
 // Not qualified with their schema, so that a test can put other answers in front.
 const POSTGRES_SERVER: &str = "SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1) AS name, \
     clock_timestamp() AS clock, (SELECT s.ssl FROM pg_stat_ssl s WHERE s.pid = pg_backend_pid()) AS encrypted, \
-    coalesce(inet_server_addr() <<= '127.0.0.0/8' OR inet_server_addr() = '::1', true) AS local";
+    coalesce(inet_server_addr() <<= '127.0.0.0/8' OR inet_server_addr() = '::1', true) AS local, \
+    pg_is_in_recovery() AS standby";
 const SQLITE_SERVER: &str = "SELECT 'SQLite ' || sqlite_version() AS name, \
-    CAST(unixepoch('subsec') * 1000000 AS INTEGER) AS clock, NULL AS encrypted, 1 AS local";
+    CAST(unixepoch('subsec') * 1000000 AS INTEGER) AS clock, NULL AS encrypted, 1 AS local, 0 AS standby";
 
 /// Asks the server who it is.
 ///

@@ -18,6 +18,8 @@ pub(super) const THREADS: usize = 6;
 /// So much of the body of a failed response is logged, in characters, out of so much that is looked at, in bytes.
 const LONGEST_DUMP: usize = 4_000;
 const DUMPED_FROM: usize = 256 * 1024;
+/// What is longer is not one of Keycloak's words for an error, in bytes.
+const LONGEST_ERROR: usize = 100;
 
 /// What ends up as part of another address than an account's, below `users/`.
 const OTHER_RESOURCES: [&str; 2] = ["count", "profile"];
@@ -142,7 +144,9 @@ impl Keycloak {
 
     fn refused(&self, attempt: &str, answer: &Answer, token: &Token) -> Problem {
         self.dump(answer, token);
-        let error = error_in(answer).map(|error| self.readable(&error, token));
+        // Keycloak's words are few; whatever else answers may speak of a person.
+        let words = error_in(answer).filter(|words| words.len() <= LONGEST_ERROR && !words.contains('@'));
+        let error = words.map(|error| self.readable(&error, token));
         Asked::Accounts.refused(attempt, answer, error.as_deref())
     }
 
