@@ -16,7 +16,8 @@ const READINGS: u32 = 3;
 /// Reads all accounts, in pages of `size`; `progress` is told now and then how many there are so far.
 ///
 /// Pages are numbered by what comes before them, so an account that is created or deleted meanwhile moves all that
-/// follow: one may then stand on two pages, or on none. The former is noticed, and all is read again.
+/// follow: one may then stand on two pages, or on none. The former is noticed, and all is read again. For the latter,
+/// nobody must be disabled without having been looked for again; whoever would be enabled is found by the next run.
 ///
 /// # Errors
 /// The first page that cannot be read; a list that keeps changing; when nobody is listed.
