@@ -22,13 +22,12 @@ pub(super) struct Missing {
     pub(super) was: i64,
 }
 
-/// The difference. What has to change is kept until the guard has had its say about all of it, in 24 or 32 bytes each.
-/// Once there is certainly more than the guard lets pass, it is only counted, so that memory is bounded by the guard
-/// and not by the platform.
+/// The difference. What has to change is kept until the guard has had its say about the assets without an object, in 24 or
+/// 32 bytes each. Once those are certainly more than the guard lets pass, everything is only counted.
 #[derive(Debug)]
 pub(super) struct Difference {
     handling: Handling,
-    /// How many changes the guard lets pass.
+    /// How many assets without an object the guard lets pass.
     bound: u64,
     /// Assets looked at.
     pub(super) examined: u64,
@@ -47,12 +46,12 @@ pub(super) struct Difference {
     pub(super) lacking: Vec<Missing>,
     /// Of those, the ones that the store has confirmed not to have.
     pub(super) confirmed: Vec<Missing>,
-    /// How many would have to change, once that is too many to go on.
-    too_many: Option<u64>,
+    /// How many assets have an object of another size and how many have none, once the latter are too many to go on.
+    too_many: Option<(u64, u64)>,
 }
 
 impl Difference {
-    /// Nothing is known yet; `bound` is how many changes the guard lets pass.
+    /// Nothing is known yet; `bound` is how many assets without an object the guard lets pass.
     pub(super) fn new(handling: Handling, bound: u64) -> Self {
         Self {
             handling,
@@ -114,18 +113,18 @@ impl Difference {
     }
 
     fn stay_bounded(&mut self, store: &dyn ReadObjects) -> anyhow::Result<()> {
-        if let Some(number) = &mut self.too_many {
-            *number += (self.wrong.len() + self.lacking.len()) as u64;
+        if let Some((wrong, missing)) = &mut self.too_many {
+            *wrong += self.wrong.len() as u64;
+            *missing += self.lacking.len() as u64;
             self.wrong.clear();
             self.lacking.clear();
-        } else if self.changes() > self.bound {
+        } else if self.missing() > self.bound {
             // Only what is certain may lead to a refusal, so the listing is not taken at its word.
             if self.lacking.len() >= LOOKED_UP_TOGETHER {
                 self.look_up(store, LOOKED_UP_TOGETHER)?;
             }
-            let certain = (self.wrong.len() + self.confirmed.len()) as u64;
-            if certain > self.bound {
-                self.too_many = Some(self.changes());
+            if self.confirmed.len() as u64 > self.bound {
+                self.too_many = Some((self.wrong.len() as u64, self.missing()));
                 (self.wrong, self.lacking, self.confirmed) = Default::default();
             }
         }
@@ -134,7 +133,13 @@ impl Difference {
 
     /// How many assets have to change, those included that the listing lacked.
     pub(super) fn changes(&self) -> u64 {
-        self.too_many.unwrap_or((self.wrong.len() + self.lacking.len() + self.confirmed.len()) as u64)
+        self.too_many.map_or(self.wrong.len() as u64, |(wrong, _)| wrong) + self.missing()
+    }
+
+    /// How many assets have no object as far as is known: what the guard is asked about. A size that differs is no sign
+    /// of another platform's bucket.
+    fn missing(&self) -> u64 {
+        self.too_many.map_or((self.lacking.len() + self.confirmed.len()) as u64, |(_, missing)| missing)
     }
 
     /// Asks the store for up to `number` of the assets that the listing lacked.
@@ -171,7 +176,7 @@ impl Difference {
     /// # Errors
     /// A refusal of the guard, or the store's.
     pub(super) fn permit(&mut self, context: &Context, total: u64, store: &dyn ReadObjects) -> anyhow::Result<()> {
-        if self.too_many.is_none() && self.changes() > self.bound {
+        if self.too_many.is_none() && self.missing() > self.bound {
             self.look_up_all(context, store)?;
         }
         if self.present == 0 && self.confirmed.is_empty() {
@@ -180,7 +185,7 @@ impl Difference {
         if self.present == 0 && self.changes() > 0 {
             return Err(context.guard.refuse_empty_store(self.examined, store.location()).into());
         }
-        Ok(context.guard.permit_affected(self.changes(), total, "assets")?)
+        Ok(context.guard.permit_affected(self.missing(), total, "assets")?)
     }
 
     /// Puts into the report what is known when everything has been looked at.

@@ -29,7 +29,7 @@ pub(super) struct Survey<'a> {
     pub(super) database: &'a mut Database,
     pub(super) store: &'a dyn ReadObjects,
     pub(super) handling: Handling,
-    /// How many changes the guard lets pass.
+    /// How many assets without an object the guard lets pass.
     pub(super) bound: u64,
     /// When the run began, by the database's clock.
     pub(super) began: DateTime<Utc>,

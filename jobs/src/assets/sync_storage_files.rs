@@ -65,7 +65,7 @@ Nothing by default: assets get the sizes that their stored objects have, or zero
 \"delete_asset_entry\", the entries of assets without an object, with their links to rooms.";
     const KEEPS: &'static str = "\
 Stored objects, also those that no asset refers to: they are counted. Assets that the platform has written since the \
-run began. Everything, if implausibly many assets would change or none has an object.";
+run began. Everything, if implausibly many assets have no object, or all of them.";
     const REQUIRES: &'static [&'static [Requirement]] = &[&rows::REQUIRES];
     type Parameters = Parameters;
 

@@ -11,9 +11,9 @@ fn implausibly_many_changes_are_refused_with_the_number_that_would_pass() {
         let mut platform = Platform::new(database, storage);
         platform.site.set("safety", "max_affected_floor = 5");
         let assets = platform.many(120, 3);
-        // Both that are missing and that have other sizes count: 13 of 120 are more than a tenth.
-        for (number, asset) in assets.iter().enumerate().skip(6) {
-            platform.site.store(&key(*asset), if number < 13 { b"1" } else { b"123" });
+        // 13 of 120 are more than a tenth. Those with other sizes do not count.
+        for (number, asset) in assets.iter().enumerate().skip(13) {
+            platform.site.store(&key(*asset), if number < 33 { b"1" } else { b"123" });
         }
         let before = platform.site.state();
         for handling in [ZERO, DELETE] {
@@ -22,20 +22,30 @@ fn implausibly_many_changes_are_refused_with_the_number_that_would_pass() {
                 assert!(run.stderr.contains("13 of 120 assets would be changed"), "{run:?}");
                 assert!(run.stderr.contains("--allow-affected 13"), "{run:?}");
                 let report = run.report();
-                assert_eq!((&report["outcome"], &report["counts"]["matched"]), (&"refused".into(), &13.into()));
+                assert_eq!((&report["outcome"], &report["counts"]["matched"]), (&"refused".into(), &33.into()));
                 assert_eq!((&report["counts"]["updated"], &report["counts"]["deleted"]), (&0.into(), &0.into()));
                 assert_eq!(platform.site.state(), before, "{database:?} {storage:?}");
             }
             // A dry run lists everything, and says what would become of a run.
             let dry = platform.sync(handling, &["--dry-run"]).expect(0).report();
-            assert_eq!(dry["plan"]["ids"].as_array().unwrap().len(), 13);
+            assert_eq!(dry["plan"]["ids"].as_array().unwrap().len(), 33);
             assert!(dry["warnings"].to_string().contains("13 of 120 assets would be changed"), "{dry}");
             assert_eq!(platform.site.state(), before);
         }
         let report = platform.sync(DELETE, &["--allow-affected", "13"]).expect(0).report();
-        assert_eq!((&report["counts"]["updated"], &report["counts"]["deleted"]), (&7.into(), &6.into()));
-        assert_eq!(platform.assets().len(), 114);
+        assert_eq!((&report["counts"]["updated"], &report["counts"]["deleted"]), (&20.into(), &13.into()));
+        assert_eq!(platform.assets().len(), 107);
     }
+}
+
+#[test]
+fn sizes_are_corrected_however_many_there_are() {
+    let platform = Platform::new(DatabaseKind::Postgres, StorageKind::Directory);
+    for asset in platform.many(150, 3) {
+        platform.site.store(&key(asset), b"12345");
+    }
+    assert_eq!(platform.sync(ZERO, &[]).expect(0).report()["figures"]["corrected"], 150);
+    assert_eq!(platform.site.number("SELECT sum(size) FROM assets"), 750);
 }
 
 #[test]

@@ -153,6 +153,22 @@ fn rows_locked_for_the_whole_run_are_failed_items_and_the_others_are_seen_to() {
 }
 
 #[test]
+fn rows_that_the_database_refuses_again_and_again_do_not_keep_the_others() {
+    let (platform, _proxy) = platform(DatabaseKind::Postgres);
+    let (kept, other) = (platform.many(6, 7), platform.missing(4));
+    platform.site.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             IF OLD.size = 7 THEN RAISE EXCEPTION 'not this one'; END IF; RETURN NEW; END $$; \
+         CREATE TRIGGER refuse BEFORE UPDATE ON assets FOR EACH ROW EXECUTE FUNCTION refuse()",
+    );
+    let report = platform.sync(ZERO, &[]).expect(3).report();
+    assert_eq!(report["counts"]["failed"], 6, "{report}");
+    assert_eq!(report["failures"][0]["reason"], "not this one");
+    let sizes = platform.assets();
+    assert!(kept.iter().all(|id| sizes[id] == 7) && sizes[&other] == 0);
+}
+
+#[test]
 fn a_table_that_upkeep_does_not_know_keeps_its_asset() {
     let (platform, _proxy) = platform(DatabaseKind::Postgres);
     let (kept, others) = (platform.missing(4), (0..5).map(|_| platform.missing(5)).collect::<Vec<_>>());
