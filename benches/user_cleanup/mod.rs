@@ -1,5 +1,5 @@
-//! user-cleanup on N disabled users, each with five events in rooms of their own, on a platform where a tenth as many users
-//! are enabled and have N events, in which the disabled ones have left their traces.
+//! user-cleanup on N disabled users, each with five events in rooms of their own, on a platform where a tenth as many
+//! users are enabled and have N events, in which the disabled ones have left their traces.
 
 mod row_by_row;
 

@@ -104,7 +104,7 @@ pub(super) struct Controller<'a> {
 }
 
 impl<'a> Controller<'a> {
-    /// The configuration in the file at `path`, whose text is given.
+    /// The configuration in the file that `inherit` names, whose text is given.
     ///
     /// # Errors
     /// As for [`Document::parse`].

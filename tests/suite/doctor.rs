@@ -1,4 +1,5 @@
-//! `upkeep doctor` on platforms in good and in bad health: what it says, how it ends, and that following its advice helps.
+//! `upkeep doctor` on platforms in good and in bad health: what it says, how it ends, and that following its advice
+//! helps.
 
 mod database;
 mod identity;

@@ -109,7 +109,8 @@ fn events_of_a_room_may_be_batches_and_pages_apart() {
             Event::ended(50).with_assets(1),
             Event::ended(if goes { 31 } else { 29 }),
         ];
-        // The fixture makes the numbers by which events are read out of their ids: two before all others, and one after.
+        // The fixture makes the numbers by which events are read out of their ids: two before all others, and one
+        // after.
         for (event, id) in events.iter_mut().zip([u128::MAX, 1, u128::MAX / 3]) {
             event.id = Uuid::from_u128(id);
         }
@@ -228,8 +229,8 @@ fn a_room_that_an_event_came_into_meanwhile_is_kept() {
     }
 }
 
-/// Upkeep has the room locked and is deleting when the platform wants to bring an event into it: the platform waits, and
-/// learns that the room is gone.
+/// Upkeep has the room locked and is deleting when the platform wants to bring an event into it: the platform waits,
+/// and learns that the room is gone.
 #[test]
 fn nothing_comes_into_a_room_that_is_going() {
     for (database, how) in [(Postgres, 1), (PostgresOld, 0)] {

@@ -1,21 +1,14 @@
 //! Changing the states of many users in batches that give way to the platform.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use super::account_states::{self, Change, User};
-use crate::kit::Context;
+use crate::kit::{Context, LAST_PAUSE, LAST_TRIES, LOCKED, Patience};
+use crate::platform::Problem;
 use crate::platform::database::{Database, DatabaseError};
-use crate::platform::{Kind, Problem};
 
 /// Users changed per statement and transaction.
 const BATCH: usize = 1_000;
-/// What could not be changed is tried again this often at the end, with a pause before each time.
-const LAST_TRIES: u32 = 3;
-const LAST_PAUSE: Duration = Duration::from_secs(1);
-/// When so many single users in a row are refused, they are not to blame: the whole table may be locked.
-const HOPELESS: u32 = 20;
-
 /// Changes `users`, as far as they are still as they were read; `done` counts them, also when an error ends it. Those
 /// that could not be changed are in the report.
 ///
@@ -28,15 +21,14 @@ pub(super) fn make(
     users: Vec<User>,
     done: &mut u64,
 ) -> anyhow::Result<()> {
-    let mut changes = Changes { context, database, change, done, refused: 0, at_the_end: false, waiting: Vec::new() };
+    let mut changes = Changes { context, database, change, done, patience: Patience::new(), waiting: Vec::new() };
     changes.all(&users)?;
-    changes.at_the_end = true;
     for _ in 0..LAST_TRIES {
         if changes.waiting.is_empty() {
             break;
         }
         context.stop().sleep(LAST_PAUSE);
-        changes.refused = 0;
+        changes.patience.last_try();
         let again: Vec<_> = std::mem::take(&mut changes.waiting).into_iter().map(|(user, _)| user).collect();
         changes.all(&again)?;
     }
@@ -51,10 +43,7 @@ struct Changes<'a> {
     database: &'a mut Database,
     change: Change,
     done: &'a mut u64,
-    /// Single users that were refused since the last batch that passed.
-    refused: u32,
-    /// Whether only users are left that were put off.
-    at_the_end: bool,
+    patience: Patience,
     /// Users to try again, with the reason why they could not be changed so far.
     waiting: Vec<(User, String)>,
 }
@@ -66,12 +55,12 @@ impl Changes<'_> {
             while let Some(part) = parts.pop() {
                 self.context.checkpoint()?;
                 match self.part(part) {
-                    Ok(()) => self.refused = 0,
+                    Ok(()) => self.patience.passed(),
                     Err(DatabaseError::Problem(problem)) => return Err(problem.into()),
                     Err(DatabaseError::Constraint(reason) | DatabaseError::Rejected(reason)) => match part {
                         [user] => self.put_off(user, reason)?,
                         // Only at the end, see there.
-                        users if self.refused >= HOPELESS => {
+                        users if self.patience.is_lost() => {
                             self.waiting.extend(users.iter().map(|user| (user.clone(), reason.clone())));
                         }
                         _ => {
@@ -104,20 +93,13 @@ impl Changes<'_> {
         let due: BTreeSet<_> = due.into_iter().collect();
         self.context.report().counts.skipped += (others.len() - due.len()) as u64;
         let locked = others.into_iter().filter(|user| due.contains(&user.id.0));
-        let reason = "locked by another session, probably the platform";
-        self.waiting.extend(locked.map(|user| (user, reason.to_owned())));
+        self.waiting.extend(locked.map(|user| (user, LOCKED.to_owned())));
         Ok(())
     }
 
-    /// Keeps a user who was refused alone for another try; gives up when all are. At the end that says nothing
-    /// about the database, since none but such users are left: they are then no longer tried one by one.
+    /// Keeps a user who was refused alone for another try.
     fn put_off(&mut self, user: &User, reason: String) -> Result<(), Problem> {
-        self.refused += 1;
-        if self.refused >= HOPELESS && !self.at_the_end {
-            let all = format!("the database refused to change {HOPELESS} users in a row");
-            return Err(Problem::new(Kind::Failed, format!("{all}; the last time it said: {reason}"))
-                .hint("what was finished is safe; remove the cause and run the job again"));
-        }
+        self.patience.refused("users", &reason)?;
         self.waiting.push((user.clone(), reason));
         Ok(())
     }

@@ -29,8 +29,8 @@ pub(super) struct ForeignReference {
 }
 
 /// Keys that say themselves what becomes of their rows, by `CASCADE` or `SET NULL`, are their owners' own decision.
-/// Those that cannot be looked up — for want of privileges, or because they refer to more than the identifier — are left
-/// to the database to enforce.
+/// Those that cannot be looked up — for want of privileges, or because they refer to more than the identifier — are
+/// left to the database to enforce.
 const IN_POSTGRES: &str = "\
     SELECT c.conrelid::pg_catalog.regclass::text AS relation, pg_catalog.quote_ident(a.attname) AS referring, \
         c.conname::text AS name \

@@ -1,5 +1,5 @@
-//! The rooms of users who are about to go that hold no event. Their age does not matter: nobody is about to plan an event
-//! in the room of a disabled user.
+//! The rooms of users who are about to go that hold no event. Their age does not matter: nobody is about to plan an
+//! event in the room of a disabled user.
 
 use std::collections::BTreeSet;
 

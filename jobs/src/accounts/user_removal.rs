@@ -65,7 +65,8 @@ pub(super) fn owners(connection: &mut Connection, users: &Ids) -> QueryResult<BT
     Ok(rows.into_iter().map(|row| row.id.0).collect())
 }
 
-/// Removes `users`, whose rows are locked and who are no [`owners`], after what they did elsewhere has been handed over.
+/// Removes `users`, whose rows are locked and who are no [`owners`], after what they did elsewhere has been handed
+/// over.
 pub(super) fn remove(
     connection: &mut Connection,
     schema: &Schema,
@@ -83,9 +84,9 @@ pub(super) fn remove(
 
 /// Hands over what `users` did elsewhere. In these rows nothing changes but the user.
 ///
-/// The creator of an event is never among `users`. Rooms pass to such creators first, so that the owner of a room is not
-/// among them either. An owner who goes with a later batch hands over again: what was handed over to it lies in a room
-/// that then passes to somebody else.
+/// The creator of an event is never among `users`. Rooms pass to such creators first, so that the owner of a room is
+/// not among them either. An owner who goes with a later batch hands over again: what was handed over to it lies in a
+/// room that then passes to somebody else.
 fn hand_over(connection: &mut Connection, users: &Ids) -> QueryResult<()> {
     let among = connection.is_among_ids(1);
     // Of several events in a room, which old databases may have, the first is the one that the room was made for.

@@ -22,8 +22,8 @@ pub(super) struct Missing {
     pub(super) was: i64,
 }
 
-/// The difference. What has to change is kept until the guard has had its say about the assets without an object, in 24 or
-/// 32 bytes each. Once those are certainly more than the guard lets pass, everything is only counted.
+/// The difference. What has to change is kept until the guard has had its say about the assets without an object, in 24
+/// or 32 bytes each. Once those are certainly more than the guard lets pass, everything is only counted.
 #[derive(Debug)]
 pub(super) struct Difference {
     handling: Handling,

@@ -11,8 +11,8 @@ use super::cleanup::Step;
 use crate::each;
 use crate::platform::database::{Connection, Id, Ids, Instant, SqlIds, SqlInstant, SqlUuid, Uid};
 
-/// Items by a condition on their rows. All parts are SQL in which the table of the items is called `t`; it has their key
-/// in `id` and the order of their creation in `id_serial`.
+/// Items by a condition on their rows. All parts are SQL in which the table of the items is called `t`; it has their
+/// key in `id` and the order of their creation in `id_serial`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Candidates {
     /// The table of the items, and joined to it the tables whose rows have to be locked along with theirs.

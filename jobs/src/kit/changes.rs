@@ -2,7 +2,7 @@
 //! then acts. A job supplies how a batch is changed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use diesel::QueryResult;
 use uuid::Uuid;
@@ -10,18 +10,13 @@ use uuid::Uuid;
 use super::context::Context;
 use super::crash::crash_point;
 use super::pace::{Pace, SMALLEST};
+use super::patience::{LAST_PAUSE, LAST_TRIES, LOCKED, Patience};
 use super::report::Report;
+use crate::platform::Problem;
 use crate::platform::database::{Connection, Database, DatabaseError};
-use crate::platform::{Kind, Problem};
 
 /// So many rows are prepared together; it bounds how long ago that is when the last of them is changed.
 const PREPARED_AT_ONCE: usize = 5_000;
-/// What the platform holds locked is tried again this often at the end, with a pause before each time.
-const LAST_TRIES: u32 = 3;
-const LAST_PAUSE: Duration = Duration::from_secs(1);
-/// When so many single rows in a row are refused, the rows are not to blame: a whole table may be locked.
-const HOPELESS: u32 = 20;
-
 /// What a transaction changed.
 #[derive(Debug, Default)]
 pub struct Changed {
@@ -71,23 +66,15 @@ pub fn change_all<C: Change>(
     change: &mut C,
     rows: &[C::Row],
 ) -> anyhow::Result<()> {
-    let mut run = Run {
-        context,
-        database,
-        change,
-        pace: Pace::new(SMALLEST),
-        refused: 0,
-        at_the_end: false,
-        waiting: Vec::new(),
-    };
+    let mut run =
+        Run { context, database, change, pace: Pace::new(SMALLEST), patience: Patience::new(), waiting: Vec::new() };
     run.all(rows)?;
-    run.at_the_end = true;
     for _ in 0..LAST_TRIES {
         if run.waiting.is_empty() {
             break;
         }
         context.stop().sleep(LAST_PAUSE);
-        run.refused = 0;
+        run.patience.last_try();
         let again: Vec<_> = std::mem::take(&mut run.waiting).into_iter().map(|(row, _)| row).collect();
         run.all(&again)?;
     }
@@ -103,10 +90,7 @@ struct Run<'a, C: Change> {
     database: &'a mut Database,
     change: &'a mut C,
     pace: Pace,
-    /// Single rows that were refused since the last batch that passed.
-    refused: u32,
-    /// Whether only rows are left that were put off.
-    at_the_end: bool,
+    patience: Patience,
     /// Rows to try again at the end, with the reason why they could not be changed so far.
     waiting: Vec<(C::Row, String)>,
 }
@@ -142,7 +126,7 @@ impl<C: Change> Run<'_, C> {
                 }
                 Err(DatabaseError::Rejected(reason)) if part.len() == 1 => self.put_off(part[0], reason)?,
                 // Only at the end, see there.
-                Err(DatabaseError::Rejected(reason)) if self.refused >= HOPELESS => {
+                Err(DatabaseError::Rejected(reason)) if self.patience.is_lost() => {
                     self.waiting.extend(part.iter().map(|row| (*row, reason.clone())));
                 }
                 Err(refused) => {
@@ -167,7 +151,7 @@ impl<C: Change> Run<'_, C> {
         })?;
         crash_point("committed");
         self.pace.took(rows.len(), started.elapsed());
-        self.refused = 0;
+        self.patience.passed();
         let mut report = self.context.report();
         report.counts.skipped += rows.len().saturating_sub(changed.ids.len() + changed.locked.len()) as u64;
         report.add_rows(&changed.rows);
@@ -175,21 +159,14 @@ impl<C: Change> Run<'_, C> {
         drop(report);
         let locked: BTreeSet<_> = changed.locked.into_iter().collect();
         for row in rows.iter().filter(|row| locked.contains(&C::key(row))) {
-            self.waiting.push((*row, "locked by another session, probably the platform".into()));
+            self.waiting.push((*row, LOCKED.to_owned()));
         }
         Ok(())
     }
 
-    /// Keeps a row that was refused on its own for another try at the end; gives up when all rows are. At the
-    /// end that says nothing about the database, since none but such rows are left: they are then no longer tried one
-    /// by one.
+    /// Keeps a row that was refused on its own for another try at the end.
     fn put_off(&mut self, row: C::Row, reason: String) -> Result<(), Problem> {
-        self.refused += 1;
-        if self.refused >= HOPELESS && !self.at_the_end {
-            let all = format!("the database refused {HOPELESS} {} in a row", C::ROWS);
-            return Err(Problem::new(Kind::Failed, format!("{all}; the last time it said: {reason}"))
-                .hint("what was finished is safe; remove the cause and run the job again"));
-        }
+        self.patience.refused(C::ROWS, &reason)?;
         self.waiting.push((row, reason));
         Ok(())
     }

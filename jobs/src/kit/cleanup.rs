@@ -1,5 +1,5 @@
-//! What a cleanup job supplies to the one loop that every cleanup goes through: what is due and how it is removed. The loop
-//! is in [`super::pass`].
+//! What a cleanup job supplies to the one loop that every cleanup goes through: what is due and how it is removed. The
+//! loop is in [`super::pass`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,7 +72,8 @@ pub trait Cleanup {
     const NONE_DUE: Option<&'static str> = None;
     /// Rows looked at per statement, whether due or not: a bound on the time of the statement and on memory.
     const WINDOW: usize = 2_000;
-    /// Whether the report counts these items. Else they are parts of what it counts, in a pass before the one that does.
+    /// Whether the report counts these items. Else they are parts of what it counts, in a pass before the one that
+    /// does.
     const COUNTS: bool = true;
     /// A batch is never made smaller than this, unless to find an item that cannot be removed.
     const SMALLEST_BATCH: usize = SMALLEST;
@@ -83,7 +84,7 @@ pub trait Cleanup {
     type Row: Clone;
 
     /// Reads the rows that follow `after`, or the first ones, at most `limit` of them, due or not; in the order of a
-    /// unique key that has an index and never changes. One that follows the order in which rows were created serves
+    /// unique key that never changes. One that has an index and follows the order in which rows were created serves
     /// best: what was created together lies together on disk.
     ///
     /// # Errors

@@ -99,7 +99,8 @@ impl Guard {
         )))
     }
 
-    /// Lets a job delete `affected` rows, which no retention period keeps, or refuses. `what` names the rows, in the plural.
+    /// Lets a job delete `affected` rows, which no retention period keeps, or refuses. `what` names the rows, in the
+    /// plural.
     ///
     /// # Errors
     /// Unless at least that many were allowed for this run.

@@ -1,8 +1,8 @@
-//! The one loop that every cleanup goes through: page after page of candidates in key order, batches that adapt to what
-//! the database can take, and the outbox in between.
+//! The one loop that every cleanup goes through: page after page of candidates, batches that adapt to what the database
+//! can take, and the outbox in between.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use uuid::Uuid;
 
@@ -12,18 +12,9 @@ use super::crash::crash_point;
 use super::outbox::{self, By, PendingFolder};
 use super::pace::Pace;
 use super::passes::Run;
+use super::patience::{LAST_PAUSE, LAST_TRIES, LOCKED, Patience};
+use crate::platform::Problem;
 use crate::platform::database::{Database, DatabaseError};
-use crate::platform::{Kind, Problem};
-
-/// What the platform holds locked is tried again this often at the end, with a pause before each time.
-const LAST_TRIES: u32 = 3;
-const LAST_PAUSE: Duration = Duration::from_secs(1);
-/// When so many single rows in a row are refused, and nothing has passed for so long, the rows are not to blame: a whole
-/// table may be locked. Rows that are refused at once, by somebody's trigger say, cost next to nothing, and must not
-/// keep the run from those behind them, night after night; but there is a limit to these as well.
-const HOPELESS: u32 = 20;
-const HOPELESS_TIME: Duration = Duration::from_secs(10);
-const HOPELESS_AT_ONCE: u32 = 1_000;
 
 /// The due items of the next page, which may be none; `None` after the last page.
 pub(super) fn next_page<C: Cleanup>(
@@ -59,12 +50,7 @@ pub(super) struct Pass<'p, 'a, C: Cleanup> {
     cleanup: &'p mut C,
     pace: Pace,
     removed: u64,
-    /// When the last batch passed.
-    passed: Instant,
-    /// Single rows that were refused since then.
-    refused: u32,
-    /// Whether only what waits is left to try.
-    at_the_end: bool,
+    patience: Patience,
     /// Items to try again at the end, with the reason why they could not be removed so far.
     waiting: BTreeMap<Uuid, (C::Row, String)>,
 }
@@ -76,9 +62,7 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
             cleanup,
             pace: Pace::new(C::SMALLEST_BATCH),
             removed: 0,
-            passed: Instant::now(),
-            refused: 0,
-            at_the_end: false,
+            patience: Patience::new(),
             waiting: BTreeMap::new(),
         }
     }
@@ -127,7 +111,7 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
                 Err(Refused::Constraint(reason)) if part.len() == 1 => {
                     self.cleanup.stays(self.run.context, part[0], reason);
                 }
-                Err(Refused::Rows(reason)) if part.len() == 1 || self.is_hopeless() => {
+                Err(Refused::Rows(reason)) if part.len() == 1 || self.patience.is_lost() => {
                     self.put_off(&part, &reason)?;
                 }
                 Err(refused) => {
@@ -171,14 +155,13 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
         let (removal, folders) = removed?;
         crash_point("committed");
         self.pace.took(due.len(), started.elapsed());
-        (self.passed, self.refused) = (Instant::now(), 0);
+        self.patience.passed();
         self.count(due.len(), &removal, &folders);
         let locked: BTreeSet<_> = removal.locked.iter().collect();
         for row in due {
             let key = C::key(row);
             if locked.contains(&key) {
-                let reason = "locked by another session, probably the platform".into();
-                self.waiting.insert(key, ((*row).clone(), reason));
+                self.waiting.insert(key, ((*row).clone(), LOCKED.to_owned()));
             } else if let Some(reason) = removal.failed.get(&key) {
                 self.cleanup.stays(self.run.context, row, reason.clone());
             }
@@ -204,32 +187,20 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
         }
     }
 
-    /// Keeps rows that were refused for another try at the end; gives up when all are. At the end that says nothing
-    /// about the database, since none but such rows are left: they are then no longer tried one by one.
+    /// Keeps rows that were refused for another try at the end.
     fn put_off(&mut self, rows: &[&C::Row], reason: &str) -> Result<(), Problem> {
-        self.refused += 1;
-        if self.is_hopeless() && !self.at_the_end {
-            let all = format!("the database refused {} {} in a row", self.refused, C::ITEM.1);
-            return Err(Problem::new(Kind::Failed, format!("{all}; the last time it said: {reason}"))
-                .hint("what was finished is safe; remove the cause and run the job again"));
-        }
+        self.patience.refused(C::ITEM.1, reason)?;
         self.waiting.extend(rows.iter().map(|row| (C::key(row), ((*row).clone(), reason.to_owned()))));
         Ok(())
     }
 
-    fn is_hopeless(&self) -> bool {
-        let is_slow = self.refused >= HOPELESS && self.passed.elapsed() >= HOPELESS_TIME;
-        is_slow || self.refused >= HOPELESS_AT_ONCE
-    }
-
     fn try_waiting_again(&mut self) -> anyhow::Result<()> {
-        self.at_the_end = true;
         for _ in 0..LAST_TRIES {
             if self.waiting.is_empty() {
                 break;
             }
             self.run.context.stop().sleep(LAST_PAUSE);
-            (self.passed, self.refused) = (Instant::now(), 0);
+            self.patience.last_try();
             let again: Vec<_> = std::mem::take(&mut self.waiting).into_values().map(|(row, _)| row).collect();
             for batch in again.chunks(self.pace.size()) {
                 self.batch(batch)?;

@@ -25,9 +25,9 @@ pub fn clean_up<C: Cleanup>(context: &Context, database: &mut Database, cleanup:
     clean_up_in_passes::<C>(context, database, |passes| passes.next(cleanup))
 }
 
-/// The same for a job that has to remove things of one kind before it comes to another: `work` goes through its passes, of
-/// which that of `C` counts what the report is about. They are one run: what earlier runs left behind is seen to once,
-/// before the first.
+/// The same for a job that has to remove things of one kind before it comes to another: `work` goes through its passes,
+/// of which that of `C` counts what the report is about. They are one run: what earlier runs left behind is seen to
+/// once, before the first.
 ///
 /// # Errors
 /// See [`clean_up`].

@@ -13,13 +13,13 @@ const KEPT: usize = 20;
 pub struct Counts {
     /// Looked at.
     pub examined: u64,
-    /// Found to be due.
+    /// Found to be due, or to need a change.
     pub matched: u64,
     /// Deleted.
     pub deleted: u64,
     /// Changed.
     pub updated: u64,
-    /// No longer due when it came to deleting them.
+    /// Left alone: the platform had changed them, or they were no longer due.
     pub skipped: u64,
     /// Left undone although due; also stored objects that could not be deleted.
     pub failed: u64,

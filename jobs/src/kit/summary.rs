@@ -2,9 +2,9 @@
 
 use super::context::Context;
 
-/// The last lines of the log: what was found and what was done. Of a run that ended early it is told how far it got, but
-/// nothing about what it never came to look at. `item` is what an item is called, singular and plural; `none_due` is
-/// said if none is due.
+/// The last lines of the log: what was found and what was done. Of a run that ended early it is told how far it got,
+/// but nothing about what it never came to look at. `item` is what an item is called, singular and plural; `none_due`
+/// is said if none is due.
 pub(super) fn log(context: &Context, item: (&str, &str), none_due: Option<&str>, ended_well: bool) {
     let report = context.report();
     let (one, many) = item;

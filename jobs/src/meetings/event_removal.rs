@@ -91,8 +91,8 @@ impl EventRemoval {
         if events.0.is_empty() {
             return Ok(Removal { locked, ..Removal::default() });
         }
-        // In a dry run earlier batches have only been looked at, but in a run they would be gone by now. This one may be
-        // among them: a look that the database breaks off is repeated.
+        // In a dry run earlier batches have only been looked at, but in a run they would be gone by now. This one may
+        // be among them: a look that the database breaks off is repeated.
         let at_hand: BTreeSet<_> = events.0.iter().copied().collect();
         let gone_before = Ids(self.would_be_gone.difference(&at_hand).copied().collect());
         let rooms = self.own_rooms(connection, &events, &gone_before, step)?;

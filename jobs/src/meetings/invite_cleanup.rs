@@ -49,6 +49,7 @@ gave.";
 Active invites without an expiration, or with one at or after that point in time; rooms and events; invitations of users \
 and by e-mail.";
     const REQUIRES: &'static [&'static [Requirement]] =
+        // Assets for the sample of objects: the outbox may hold other jobs' objects.
         &[&schema::REQUIRES, &INVITES, &permissions::REQUIRES, &[Table("assets", &["id"])]];
     type Parameters = Parameters;
 

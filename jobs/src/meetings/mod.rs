@@ -1,4 +1,4 @@
-//! The jobs of the video-conference platform.
+//! Jobs about events, rooms and guest invites; and how these are removed, which the jobs in other places share.
 
 mod adhoc_event_cleanup;
 mod event_cleanup;

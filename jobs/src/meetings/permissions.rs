@@ -104,8 +104,8 @@ pub(crate) fn remove(
             Ok(found.number.unsigned_abs())
         }
         // One after the other: of many names PostgreSQL compares every row with them, with both lists if it is one
-        // statement, which takes twice as long. By the conditions themselves and not by ids: they are then checked again
-        // on a rule that is just being changed.
+        // statement, which takes twice as long. By the conditions themselves and not by ids: they are then checked
+        // again on a rule that is just being changed.
         Step::Remove => {
             let mut gone = 0;
             for (condition, names) in [(on, resources), (of(1), subjects)] {

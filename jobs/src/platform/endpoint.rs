@@ -9,7 +9,8 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// Reads the base URL of a server: `http` or `https`, a host, perhaps a path.
 ///
 /// # Errors
-/// What is wrong with it, to follow the name of the setting; the text itself is not repeated, as it may hold a password.
+/// What is wrong with it, to follow the name of the setting; the text itself is not repeated, as it may hold a
+/// password.
 pub(super) fn parse(text: &str) -> Result<Url, &'static str> {
     const NO_HOST: &str = "is no URL: after https:// comes the name of the server";
     let (scheme, rest) = text.split_once("://").unwrap_or_default();

@@ -24,7 +24,7 @@ use upkeep_jobs::platform::{Kind, Problem};
 
 use super::{Config, Environment};
 
-/// A machine's worth of directories: `work` to start in, `home`, `etc`.
+/// A machine's worth of directories: `here` to start in, `home`, `etc`.
 pub(super) struct Machine {
     root: TempDir,
 }
@@ -58,7 +58,7 @@ impl Machine {
         Environment::of(variables, &self.path("here"), &self.path("etc"))
     }
 
-    /// Loads `work/upkeep.toml` with these contents under these variables and a home directory.
+    /// Loads `here/upkeep.toml` with these contents under these variables and a home directory.
     pub(super) fn load(&self, contents: impl AsRef<[u8]>, variables: &[(&str, &str)]) -> Result<Config, Problem> {
         self.write("here/upkeep.toml", contents);
         let home = ("HOME", self.path("home").to_str().unwrap().to_owned());

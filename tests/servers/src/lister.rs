@@ -1,4 +1,5 @@
-//! How odd stores list their objects: in no order, from the beginning whatever they are told, with gaps and repetitions.
+//! How odd stores list their objects: in no order, from the beginning whatever they are told, with gaps and
+//! repetitions.
 
 use crate::fault_proxy::{Fault, Request};
 

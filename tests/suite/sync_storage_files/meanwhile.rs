@@ -45,8 +45,8 @@ fn an_object_uploaded_after_the_guard_was_asked_saves_its_asset() {
     let (mut platform, proxy) = platform(DatabaseKind::Postgres);
     platform.site.set("safety", "max_affected_floor = 3\nmax_affected_percent = 0");
     let (saved, late, missing) = (platform.missing(6), platform.missing(4), platform.missing(5));
-    // Three would be too many, so all three are looked up. One of them is there, so the other two may go, and are looked
-    // up once more.
+    // Three would be too many, so all three are looked up. One of them is there, so the other two may go, and are
+    // looked up once more.
     let bucket = platform.site.s3().bucket(BUCKET);
     let mut heads = 0;
     proxy.set(move |request| {

@@ -8,8 +8,8 @@ use super::community::Community;
 use super::{ago, clean_up};
 use crate::site::{DatabaseKind, Site, StorageKind, finish, is_trial, once};
 
-/// An enabled user, one who is due and whom the platform remembers, and another who is due; with an event of each, and a
-/// room without one of the last.
+/// An enabled user, one who is due and whom the platform remembers, and another who is due; with an event of each, and
+/// a room without one of the last.
 fn community() -> (Community, [Uuid; 3]) {
     let mut community = Community::default();
     let users = [community.user(None), community.disabled(31), community.disabled(31)];

@@ -187,8 +187,8 @@ pub(super) fn of(connection: &mut Connection, schema: &Schema, events: &Ids, ste
         if step == Step::Remove { connection.locking(lock) } else { "" },
     );
     let mut dates = each!(&mut *connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(events).load(c))?;
-    // The rows read from now on are locked too. They are waited for, not skipped: a recurrence that is passed over would
-    // make a series look like a single event.
+    // The rows read from now on are locked too. They are waited for, not skipped: a recurrence that is passed over
+    // would make a series look like a single event.
     let lock = if step == Step::Remove { connection.locking("FOR UPDATE") } else { "" };
     let exceptions = complete(connection, schema, &mut dates, lock)?;
     schedules(connection, dates, &exceptions, lock)

@@ -48,8 +48,8 @@ pub struct Uid(pub Uuid);
 pub struct Instant(pub DateTime<Utc>);
 
 impl Instant {
-    /// `instant`, or the nearer end of the calendar if the `micros` it was made of lie outside: one strange row must not
-    /// keep a job from the others.
+    /// `instant`, or the nearer end of the calendar if the `micros` it was made of lie outside: one strange row must
+    /// not keep a job from the others.
     fn in_calendar(instant: Option<DateTime<Utc>>, micros: i64) -> Self {
         let end = if micros < 0 { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC };
         Instant(instant.unwrap_or(end))

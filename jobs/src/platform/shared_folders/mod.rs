@@ -23,8 +23,8 @@ use super::{Problem, Stop};
 pub struct SharedFolder {
     /// The folder, relative to the root of the configured user, as the platform stored it.
     pub path: String,
-    /// The platform's `provider_data`: `{"type":"nextcloud","write_share_id":"..","read_share_id":".."}`. If that cannot
-    /// be read, its text as a string, for which nothing is sent.
+    /// The platform's `provider_data`: `{"type":"nextcloud","write_share_id":"..","read_share_id":".."}`. If that
+    /// cannot be read, its text as a string, for which nothing is sent.
     pub provider_data: serde_json::Value,
 }
 
@@ -75,8 +75,8 @@ impl SharedFolders {
     /// the operator, without the folder's path, which may hold names.
     ///
     /// Folders are removed a bounded number at a time. When several in a row fail for a reason that lies with the
-    /// provider as a whole (hanging, unreachable, credentials refused, in maintenance), the rest fails at once with that
-    /// reason, and so does all that this value or a clone of it is asked to remove later: the next run tries anew.
+    /// provider as a whole (hanging, unreachable, credentials refused, in maintenance), the rest fails at once with
+    /// that reason, and so does all that this value or a clone of it is asked to remove later: the next run tries anew.
     ///
     /// # Errors
     /// Only when `stop` says so: then any number of the folders may be gone and a request may still be in flight.
