@@ -11,7 +11,7 @@ use super::foreign_references::{self, ForeignReference};
 use super::kept_users::KeptUsers;
 use super::user_removal;
 use crate::each;
-use crate::kit::{Cleanup, Due, Removal, Step};
+use crate::kit::{Cleanup, Context, Due, Removal, Step};
 use crate::meetings::schema::Schema;
 use crate::platform::database::{Connection, Id, Ids, Instant, Number, SqlIds, SqlInstant, SqlUuid, Uid};
 
@@ -62,6 +62,11 @@ impl Cleanup for DisabledUsers<'_> {
 
     fn judge(&self, row: &DisabledUser) -> Due {
         if row.disabled_since.0 <= self.cutoff { Due::Now } else { Due::NotYet }
+    }
+
+    fn stays(&mut self, context: &Context, row: &DisabledUser, reason: String) {
+        context.report().fail(row.id.0, reason);
+        self.kept.told(row.id.0);
     }
 
     fn remove(&mut self, connection: &mut Connection, due: &[&DisabledUser], step: Step) -> QueryResult<Removal> {

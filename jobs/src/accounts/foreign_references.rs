@@ -28,24 +28,27 @@ pub(super) struct ForeignReference {
     name: String,
 }
 
-/// Keys that say themselves what becomes of their rows, by `CASCADE` or `SET NULL`, are their owners' own decision.
-/// Those that cannot be looked up — for want of privileges, or because they refer to more than the identifier — are
-/// left to the database to enforce.
+/// Also keys that cascade or set NULL: what would go or change along with the user would be in no count and no dry run,
+/// and the objects of such rows would be forgotten. Those that cannot be looked up — for want of privileges, or because
+/// they refer to more than the identifier — are left to the database to enforce.
 const IN_POSTGRES: &str = "\
     SELECT c.conrelid::pg_catalog.regclass::text AS relation, pg_catalog.quote_ident(a.attname) AS referring, \
         c.conname::text AS name \
     FROM pg_catalog.pg_constraint c \
         JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] \
         JOIN pg_catalog.pg_attribute k ON k.attrelid = c.confrelid AND k.attnum = c.confkey[1] \
-    WHERE c.contype = 'f' AND c.confrelid = 'users'::pg_catalog.regclass AND c.confdeltype IN ('a', 'r') \
+    WHERE c.contype = 'f' AND c.confrelid = 'users'::pg_catalog.regclass \
         AND c.conparentid = 0 AND pg_catalog.cardinality(c.conkey) = 1 AND k.attname = 'id' \
-        AND pg_catalog.has_table_privilege(c.conrelid, 'SELECT') ORDER BY 1, 2";
+        AND pg_catalog.has_table_privilege(c.conrelid, 'SELECT') AND EXISTS \
+            (SELECT 1 FROM pg_catalog.pg_class r WHERE r.oid = c.conrelid \
+                AND pg_catalog.has_schema_privilege(r.relnamespace, 'USAGE')) \
+    ORDER BY 1, 2";
 const IN_SQLITE: &str = "\
     SELECT '\"' || replace(s.name, '\"', '\"\"') || '\"' AS relation, \
         '\"' || replace(f.\"from\", '\"', '\"\"') || '\"' AS referring, 'REFERENCES users' AS name \
     FROM sqlite_schema s, pragma_foreign_key_list(s.name) f \
     WHERE s.type = 'table' AND lower(f.\"table\") = 'users' AND lower(coalesce(f.\"to\", 'id')) = 'id' \
-        AND f.on_delete IN ('NO ACTION', 'RESTRICT') ORDER BY 1, 2";
+    ORDER BY 1, 2";
 
 /// All of them, as the database's catalogue has them.
 pub(super) fn find(connection: &mut Connection) -> QueryResult<Vec<ForeignReference>> {

@@ -25,9 +25,13 @@ impl KeptUsers {
 
     /// Why `user`, who still owns events or rooms, has to stay.
     pub(super) fn reason(&self, user: Uuid) -> String {
-        let meanwhile =
-            || "it owns events or rooms that came into being meanwhile; a later run removes them".to_owned();
-        self.0.get(&user).cloned().unwrap_or_else(meanwhile)
+        let unknown = || "it still owns events or rooms, perhaps made meanwhile; a later run removes them".to_owned();
+        self.0.get(&user).cloned().unwrap_or_else(unknown)
+    }
+
+    /// Forgets `user`, of whom the report has been told.
+    pub(super) fn told(&mut self, user: Uuid) {
+        self.0.remove(&user);
     }
 
     /// Counts all these users as failed, when the run ends before it comes to them.

@@ -41,6 +41,8 @@ pub struct Preparation {
     pub failed: BTreeMap<Uuid, String>,
     /// How many of them are no longer due.
     pub skipped: u64,
+    /// Items whose shared folder was removed, to be told of should they stay after all.
+    pub without_folder: BTreeSet<Uuid>,
     /// Folders to remember when their events go.
     pub pending_folders: Vec<PendingFolder>,
     /// Ends the run once this batch is done.

@@ -105,7 +105,7 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
                 parts.push(first.to_vec());
                 continue;
             }
-            match self.transaction(&part, &prepared.pending_folders) {
+            match self.transaction(&part, &prepared) {
                 Ok(()) => {}
                 Err(Refused::Run(error)) => return Err(error),
                 Err(Refused::Constraint(reason)) if part.len() == 1 => {
@@ -139,14 +139,15 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
         }
     }
 
-    fn transaction(&mut self, due: &[&C::Row], pending_folders: &[PendingFolder]) -> Result<(), Refused> {
+    fn transaction(&mut self, due: &[&C::Row], prepared: &Preparation) -> Result<(), Refused> {
         let by = By { job: self.run.context.job.name(), run: self.run.context.run };
         let (objects_at, folders_at) = (self.run.stores.objects.location(), self.run.stores.folders.location());
         let started = Instant::now();
         let removed = self.run.database.write(|connection| {
             let removal = self.cleanup.remove(connection, due, Step::Remove)?;
             let gone: BTreeSet<_> = removal.ids.iter().collect();
-            let folders: Vec<_> = pending_folders.iter().filter(|folder| gone.contains(&folder.event)).collect();
+            let folders: Vec<_> =
+                prepared.pending_folders.iter().filter(|folder| gone.contains(&folder.event)).collect();
             outbox::record_objects(connection, by, objects_at, &removal.objects)?;
             outbox::record_folders(connection, by, folders_at, &folders)?;
             crash_point("before-commit");
@@ -157,13 +158,18 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
         self.pace.took(due.len(), started.elapsed());
         self.patience.passed();
         self.count(due.len(), &removal, &folders);
-        let locked: BTreeSet<_> = removal.locked.iter().collect();
+        let (gone, locked): (BTreeSet<_>, BTreeSet<_>) =
+            (removal.ids.iter().collect(), removal.locked.iter().collect());
         for row in due {
             let key = C::key(row);
             if locked.contains(&key) {
                 self.waiting.insert(key, ((*row).clone(), LOCKED.to_owned()));
             } else if let Some(reason) = removal.failed.get(&key) {
                 self.cleanup.stays(self.run.context, row, reason.clone());
+            } else if prepared.without_folder.contains(&key) && !gone.contains(&key) {
+                // The network cannot be rolled back.
+                let words = format!("{} {key} changed meanwhile and stays, but its shared folder is gone", C::ITEM.0);
+                self.run.context.report().warn(words);
             }
         }
         self.run.deletions.submit(self.run.database, removal.objects).map_err(Refused::Run)

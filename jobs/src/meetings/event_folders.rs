@@ -53,6 +53,7 @@ pub(super) fn remove(
     let owners: BTreeSet<_> = rows.iter().map(|row| row.event_id.0).collect();
     let mut seen_to = SeenTo::new();
     let mut pending_folders = Vec::new();
+    let mut without_folder = BTreeSet::new();
     let mut failed = BTreeMap::new();
     let mut skipped = 0;
     for rows in rows.chunks(AT_ONCE) {
@@ -66,7 +67,9 @@ pub(super) fn remove(
         for ((row, folder), result) in rows.iter().zip(folders).zip(results) {
             let event = row.event_id.0;
             match result {
-                Ok(()) => {}
+                Ok(()) => {
+                    without_folder.insert(event);
+                }
                 Err(reason) if failure_keeps_event => {
                     failed.insert(event, format!("kept, since its shared folder cannot be removed: {reason}"));
                     continue;
@@ -87,7 +90,7 @@ pub(super) fn remove(
         )
     });
     let not_ready = owners.into_iter().filter(|event| !seen_to.contains_key(event)).collect();
-    Ok((Preparation { not_ready, failed, skipped, pending_folders, end }, seen_to))
+    Ok((Preparation { not_ready, failed, skipped, without_folder, pending_folders, end }, seen_to))
 }
 
 /// Those of `events` that have a folder which was not seen to: it came into being, or in place of another, after

@@ -66,3 +66,20 @@ fn a_folder_made_anew_meanwhile_is_removed_all_the_same() {
         assert!(site.events().is_empty() && site.outbox().is_empty());
     }
 }
+
+/// An event that is moved to a later day at that very moment stays, and it is not hidden that its folder is gone.
+#[test]
+fn an_event_that_is_moved_while_its_folder_goes_stays_with_a_warning() {
+    for (database, table) in [(Postgres, "event_dates"), (PostgresOld, "events")] {
+        let (mut site, nextcloud) = site(database);
+        let event = with_folder(&nextcloud, "opentalk/first");
+        site.fill(&Sample::of([event.clone()]));
+        let sql = format!("UPDATE {table} SET ends_at = now() + interval '1 day'");
+        let _proxy = during_the_first_request(&mut site, &nextcloud, sql);
+        let report = site.clean_up(&STRICT).expect(0).report();
+        assert_eq!((&report["counts"]["deleted"], &report["counts"]["skipped"]), (&0.into(), &1.into()));
+        let warning = format!("event {} changed meanwhile and stays, but its shared folder is gone", event.id);
+        assert_eq!(report["warnings"], serde_json::json!([warning]));
+        assert_eq!(site.events(), [event.id].into());
+    }
+}
