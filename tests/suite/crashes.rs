@@ -162,17 +162,18 @@ impl Trial {
 #[test]
 fn dying_at_every_named_point_leaves_what_the_next_run_finishes() {
     assert_eq!(named_in_the_source(), CRASH_POINTS.iter().map(|(name, _)| (*name).to_owned()).collect());
-    // Where the last commit deletes from most tables.
-    let trial = Trial::new(EVENTS_ON_OLD);
-    for (name, times) in CRASH_POINTS {
-        for time in 1..=times {
-            let place = format!("{name}:{time}");
-            trial.begin();
-            let mut command = trial.site.command(&["jobs", "execute", "event-cleanup"]);
-            let run: Run = finish(command.env("UPKEEP_CRASH_AT", &place).spawn().unwrap());
-            assert_eq!(run.code, None, "it did not die at {place}: {run:#?}");
-            trial.assert_nothing_is_lost(&place);
-            trial.finish(&place);
+    for subject in [EVENTS, EVENTS_ON_OLD] {
+        let trial = Trial::new(subject);
+        for (name, times) in CRASH_POINTS {
+            for time in 1..=times {
+                let place = format!("{name}:{time}");
+                trial.begin();
+                let mut command = trial.site.command(&["jobs", "execute", "event-cleanup"]);
+                let run: Run = finish(command.env("UPKEEP_CRASH_AT", &place).spawn().unwrap());
+                assert_eq!(run.code, None, "it did not die at {place}: {run:#?}");
+                trial.assert_nothing_is_lost(&place);
+                trial.finish(&place);
+            }
         }
     }
 }
@@ -256,7 +257,9 @@ fn kill_at_random_moments(subject: Subject, kills: u32) {
         subject.job
     );
     assert_eq!(early + amid + late, kills);
-    assert!(amid + with_outbox > 0, "the kills came too early or too late to show anything");
+    // With few kills either shows that they came amid the work.
+    let shown = if kills < KILLS { amid + with_outbox > 0 } else { amid > 0 && with_outbox > 0 };
+    assert!(shown, "the kills came too early or too late to show anything");
 }
 
 /// A number between 0 and 1.

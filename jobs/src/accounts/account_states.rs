@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::each;
-use crate::platform::database::{Connection, Instant, Json, Requirement, SqlInstant, SqlJson, SqlUuid, Uid};
+use crate::platform::database::{Connection, Id, Instant, Json, Requirement, SqlInstant, SqlJson, SqlUuid, Uid};
 
 pub(super) const REQUIRES: [Requirement; 1] =
     [Requirement::Table("users", &["id", "oidc_sub", "disabled_since", "updated_at"])];
@@ -29,12 +29,6 @@ pub(super) struct User {
 pub(super) enum Change {
     Enable,
     Disable,
-}
-
-#[derive(QueryableByName)]
-struct Id {
-    #[diesel(sql_type = SqlUuid)]
-    id: Uid,
 }
 
 /// Reads the users after `after` in key order, of all tenants, at most `limit` of them.
