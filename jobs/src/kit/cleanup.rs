@@ -37,6 +37,8 @@ pub enum Due {
 pub struct Preparation {
     /// Those that cannot be removed now.
     pub not_ready: BTreeSet<Uuid>,
+    /// Those among them whose turn comes when the others have been removed; never all.
+    pub later: BTreeSet<Uuid>,
     /// Those among them that stay although they are due, and why.
     pub failed: BTreeMap<Uuid, String>,
     /// How many of them are no longer due.
@@ -108,7 +110,8 @@ pub trait Cleanup {
         Due::Now
     }
 
-    /// Does what has to be done outside any transaction before `due` can be removed. It may happen again.
+    /// Does what has to be done outside any transaction before `due` can be removed, or as many of them as can be
+    /// removed right after. It may happen again.
     ///
     /// # Errors
     /// Whatever ends the run.

@@ -5,8 +5,6 @@ use std::time::Duration;
 /// The smallest batch, unless a job has reason to go below.
 pub(super) const SMALLEST: usize = 50;
 const LARGEST: usize = 5_000;
-/// The first batch is so many times as large as the smallest.
-const FIRST: usize = 4;
 /// A batch's transaction aims at the time between these two.
 const SHORT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_millis(500);
@@ -19,9 +17,9 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Never goes below `smallest`.
+    /// Begins with `smallest`, since nothing is known yet of what a row costs, and never goes below.
     pub(super) fn new(smallest: usize) -> Self {
-        Self { size: smallest * FIRST, smallest }
+        Self { size: smallest, smallest }
     }
 
     pub(super) fn size(&self) -> usize {
@@ -66,6 +64,6 @@ mod tests {
     fn a_small_rest_says_nothing_about_full_batches() {
         let mut pace = Pace::new(SMALLEST);
         pace.took(3, Duration::from_millis(1));
-        assert_eq!(pace.size(), FIRST * SMALLEST);
+        assert_eq!(pace.size(), SMALLEST);
     }
 }

@@ -1,6 +1,7 @@
 //! The one loop that every cleanup goes through: page after page of candidates, batches that adapt to what the database
 //! can take, and the outbox in between.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -82,17 +83,29 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
         self.try_waiting_again()
     }
 
-    /// One batch: what comes before the transaction, the transaction, and handing over the objects.
+    /// One batch, in as many turns as its preparation takes.
     fn batch(&mut self, due: &[C::Row]) -> anyhow::Result<()> {
         if C::OWNS_OBJECTS {
             let cleanup = &mut *self.cleanup;
             self.run.check_store(|connection, number| cleanup.sample_of_objects(connection, number))?;
         }
-        let prepared = self.cleanup.prepare(self.run.context, self.run.database, &self.run.stores, due)?;
-        crash_point("prepared");
-        self.note_unready(due, &prepared);
-        let ready = due.iter().filter(|row| !prepared.not_ready.contains(&C::key(row)));
-        let mut parts = vec![ready.collect::<Vec<_>>()];
+        let mut due = Cow::Borrowed(due);
+        while !due.is_empty() {
+            let prepared = self.cleanup.prepare(self.run.context, self.run.database, &self.run.stores, &due)?;
+            crash_point("prepared");
+            self.note_unready(&due, &prepared);
+            self.remove(due.iter().filter(|row| !prepared.not_ready.contains(&C::key(row))).collect(), &prepared)?;
+            if let Some(problem) = prepared.end {
+                return Err(problem.into());
+            }
+            due = due.iter().filter(|row| prepared.later.contains(&C::key(row))).cloned().collect();
+        }
+        Ok(())
+    }
+
+    /// The transactions of a batch, one if all goes well, and handing over the objects.
+    fn remove(&mut self, ready: Vec<&C::Row>, prepared: &Preparation) -> anyhow::Result<()> {
+        let mut parts = vec![ready];
         while let Some(part) = parts.pop() {
             self.run.context.checkpoint()?;
             if part.is_empty() {
@@ -105,7 +118,7 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
                 parts.push(first.to_vec());
                 continue;
             }
-            match self.transaction(&part, &prepared) {
+            match self.transaction(&part, prepared) {
                 Ok(()) => {}
                 Err(Refused::Run(error)) => return Err(error),
                 Err(Refused::Constraint(reason)) if part.len() == 1 => {
@@ -125,7 +138,7 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
                 }
             }
         }
-        prepared.end.map_or(Ok(()), |problem| Err(problem.into()))
+        Ok(())
     }
 
     fn note_unready(&mut self, due: &[C::Row], prepared: &Preparation) {

@@ -17,8 +17,9 @@ use crate::platform::database::{Connection, Database, Ids, SqlIds, SqlUuid, Uid}
 use crate::platform::shared_folders::SharedFolder;
 use crate::platform::{Kind, Problem};
 
-/// Folders are removed so many at a time, and just before it is checked once more that their events are due: what the
-/// network makes of it cannot be locked or rolled back.
+/// Folders are removed so many at a time: just before, it is checked once more that their events are due, and right
+/// after, the events go. What the network makes of it cannot be locked or rolled back, so that an event which is moved
+/// to a later day in between loses its folder all the same.
 const AT_ONCE: usize = 32;
 
 #[derive(QueryableByName)]
@@ -35,8 +36,9 @@ struct FolderRow {
 /// The folders that have been seen to, by event; only those may lose their row that says where the folder is.
 pub(super) type SeenTo = BTreeMap<Uuid, SharedFolder>;
 
-/// Removes the folders of the events in `due`. With `failure_keeps_event`, an event whose folder could not be removed
-/// is a failure, is not ready, and ends the run after this batch; else its folder is pending.
+/// Removes the folders of the events in `due`, of the first few that have one. With `failure_keeps_event`, an event
+/// whose folder could not be removed is a failure, is not ready, and ends the run after this batch; else its folder is
+/// pending.
 ///
 /// `still_due` tells which of the given events are due at this moment; the others keep their folders.
 pub(super) fn remove(
@@ -49,20 +51,20 @@ pub(super) fn remove(
     mut still_due: impl FnMut(&mut Connection, &Ids) -> QueryResult<BTreeSet<Uuid>>,
 ) -> anyhow::Result<(Preparation, SeenTo)> {
     let all = Ids(due.to_vec());
-    let rows = database.read(|connection| folders(connection, schema, &all, ""))?;
-    let owners: BTreeSet<_> = rows.iter().map(|row| row.event_id.0).collect();
+    let mut rows = database.read(|connection| folders(connection, schema, &all, ""))?;
+    let mut not_ready: BTreeSet<_> = rows.iter().map(|row| row.event_id.0).collect();
+    let later = rows.split_off(AT_ONCE.min(rows.len())).iter().map(|row| row.event_id.0).collect();
     let mut seen_to = SeenTo::new();
     let mut pending_folders = Vec::new();
     let mut without_folder = BTreeSet::new();
     let mut failed = BTreeMap::new();
     let mut skipped = 0;
-    for rows in rows.chunks(AT_ONCE) {
-        context.checkpoint()?;
+    if !rows.is_empty() {
         let events = Ids(rows.iter().map(|row| row.event_id.0).collect());
         let still_due = database.read(|connection| still_due(connection, &events))?;
-        let rows: Vec<_> = rows.iter().filter(|row| still_due.contains(&row.event_id.0)).collect();
-        let folders: Vec<_> = rows.iter().map(|row| row.folder()).collect();
-        skipped += (events.0.len() - rows.len()) as u64;
+        rows.retain(|row| still_due.contains(&row.event_id.0));
+        skipped = (events.0.len() - rows.len()) as u64;
+        let folders: Vec<_> = rows.iter().map(FolderRow::folder).collect();
         let results = stores.folders.remove_many(&folders, context.stop())?;
         for ((row, folder), result) in rows.iter().zip(folders).zip(results) {
             let event = row.event_id.0;
@@ -76,10 +78,8 @@ pub(super) fn remove(
                 }
                 Err(reason) => pending_folders.push(PendingFolder { event, folder: folder.clone(), reason }),
             }
+            not_ready.remove(&event);
             seen_to.insert(event, folder);
-        }
-        if !failed.is_empty() {
-            break;
         }
     }
     let end = (!failed.is_empty()).then(|| {
@@ -89,8 +89,7 @@ pub(super) fn remove(
              or let such events go with \"fail_on_shared_folder_deletion_error\": false",
         )
     });
-    let not_ready = owners.into_iter().filter(|event| !seen_to.contains_key(event)).collect();
-    Ok((Preparation { not_ready, failed, skipped, without_folder, pending_folders, end }, seen_to))
+    Ok((Preparation { not_ready, later, failed, skipped, without_folder, pending_folders, end }, seen_to))
 }
 
 /// Those of `events` that have a folder which was not seen to: it came into being, or in place of another, after

@@ -55,7 +55,7 @@ impl EventRemoval {
         !self.failure_keeps_event
     }
 
-    /// Removes the shared folders of the events in `due`, outside any transaction; `still_due` tells which of the given
+    /// Removes the shared folders of the first events in `due`, outside any transaction; `still_due` tells which of the given
     /// events are due at this moment.
     ///
     /// # Errors

@@ -83,3 +83,40 @@ fn an_event_that_is_moved_while_its_folder_goes_stays_with_a_warning() {
         assert_eq!(site.events(), [event.id].into());
     }
 }
+
+/// What was removed over the network cannot be brought back: only a few events at a time may wait without their folders
+/// for the transaction in which they go, however many are due.
+#[test]
+fn few_events_at_a_time_are_without_their_folders() {
+    const FOLDERS: usize = 70;
+    for database in [Postgres, PostgresOld] {
+        let (mut site, nextcloud) = site(database);
+        let with_folders = (0..FOLDERS).map(|n| with_folder(&nextcloud, &format!("opentalk/{n}")));
+        site.fill(&Sample::of(with_folders.chain((0..5).map(|_| Event::ended(31)))));
+        let proxy = FaultProxy::in_front_of(nextcloud.url().strip_prefix("http://").unwrap().parse().unwrap());
+        connect(&mut site, &proxy.uri());
+        let (database, begun) = (site.database_name().to_owned(), std::sync::Mutex::new(0));
+        let most = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let seen = most.clone();
+        proxy.set(move |request| {
+            if request.path.contains("/remote.php/dav/") {
+                let mut begun = begun.lock().unwrap();
+                *begun += 1;
+                let (database, begun) = (database.clone(), *begun);
+                let counted = std::thread::spawn(move || {
+                    let mut client = upkeep_test_servers::Postgres::shared().client(&database);
+                    let left: i64 = client.query_one("SELECT count(*) FROM event_shared_folders", &[]).unwrap().get(0);
+                    begun - (FOLDERS - left as usize)
+                });
+                seen.fetch_max(counted.join().unwrap(), std::sync::atomic::Ordering::SeqCst);
+            }
+            Fault::None
+        });
+        let report = site.clean_up(&STRICT).expect(0).report();
+        assert_eq!(report["counts"]["deleted"], FOLDERS + 5);
+        assert_eq!(report["shared_folders_deleted"], FOLDERS);
+        assert!(nextcloud.folders().is_empty() && site.events().is_empty() && site.outbox().is_empty());
+        let most = most.load(std::sync::atomic::Ordering::SeqCst);
+        assert!((1..=32).contains(&most), "{most} folders were removed whose events were still there");
+    }
+}
