@@ -33,7 +33,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
-use upkeep_jobs::kit::{Guard, Resources, StorageSettings};
+use upkeep_jobs::kit::{Allowance, Guard, Resources, StorageSettings};
 use upkeep_jobs::platform::Problem;
 use upkeep_jobs::platform::database::DatabaseUrl;
 use upkeep_jobs::platform::identity::IdentitySettings;
@@ -94,7 +94,8 @@ impl Config {
     /// What a run gets of it: the guards, with what this one run is allowed, and what jobs work on.
     pub(crate) fn for_run(self, allow_affected: Option<u64>) -> (Guard, Resources) {
         let Safety { deletion, max_affected_percent, max_affected_floor, room_minimum_age } = self.safety;
-        let guard = Guard { deletion, max_affected_percent, max_affected_floor, room_minimum_age, allow_affected };
+        let allowance = Allowance::new(allow_affected);
+        let guard = Guard { deletion, max_affected_percent, max_affected_floor, room_minimum_age, allowance };
         let resources = Resources {
             database: self.database,
             storage: self.storage,

@@ -1,5 +1,6 @@
 //! What may not be done without a person's word, whatever the parameters say.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use crate::platform::{Kind, Problem};
@@ -16,7 +17,37 @@ pub struct Guard {
     /// Rooms that are not older than this are left alone by room-cleanup; at most a hundred years.
     pub room_minimum_age: Duration,
     /// `--allow-affected`: so many rows may be touched in this run, whatever the percentage.
-    pub allow_affected: Option<u64>,
+    pub allowance: Allowance,
+}
+
+/// A person's word for a number of rows in one run. What it has let pass is used up: the word for one change is none for
+/// another that comes later in the run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Allowance {
+    granted: Option<u64>,
+    used: Cell<u64>,
+}
+
+impl Allowance {
+    /// The word for so many rows, if it was given.
+    pub fn new(granted: Option<u64>) -> Self {
+        Self { granted, used: Cell::new(0) }
+    }
+
+    /// How many rows may still pass; `None` without a word.
+    fn left(&self) -> Option<u64> {
+        self.granted.map(|granted| granted.saturating_sub(self.used.get()))
+    }
+
+    /// Uses the word for `number` rows, or says which would be needed.
+    fn take(&self, number: u64) -> Result<(), u64> {
+        let needed = self.used.get().saturating_add(number);
+        if self.left().is_none_or(|left| number > left) {
+            return Err(needed);
+        }
+        self.used.set(needed);
+        Ok(())
+    }
 }
 
 /// Nothing is allowed that needs a word.
@@ -27,7 +58,7 @@ impl Default for Guard {
             max_affected_percent: 0,
             max_affected_floor: 0,
             room_minimum_age: Duration::ZERO,
-            allow_affected: None,
+            allowance: Allowance::default(),
         }
     }
 }
@@ -50,10 +81,14 @@ impl Guard {
 
     /// How many of `total` rows such a change may touch at most in this run.
     pub fn most_affected(&self, total: u64) -> u64 {
+        self.plausible(total).max(self.allowance.left().unwrap_or(0))
+    }
+
+    /// How many of `total` rows such a change may touch without anybody's word.
+    fn plausible(&self, total: u64) -> u64 {
         // At most `total`, since it is a percentage.
-        let plausible = u128::from(total) * u128::from(self.max_affected_percent.min(100)) / 100;
-        let plausible = u64::try_from(plausible).unwrap_or(total);
-        plausible.max(self.max_affected_floor.saturating_sub(1)).max(self.allow_affected.unwrap_or(0))
+        let share = u128::from(total) * u128::from(self.max_affected_percent.min(100)) / 100;
+        u64::try_from(share).unwrap_or(total).max(self.max_affected_floor.saturating_sub(1))
     }
 
     /// Lets a change that something outside the platform causes touch `affected` of `total` rows, or refuses because
@@ -62,18 +97,18 @@ impl Guard {
     /// # Errors
     /// When it is more than the configured percentage, and neither below the floor nor allowed for this run.
     pub fn permit_affected(&self, affected: u64, total: u64, what: &str) -> Result<(), Problem> {
-        if affected <= self.most_affected(total) {
+        if affected <= self.plausible(total) {
             return Ok(());
         }
-        Err(Problem::new(
-            Kind::Refused,
-            format!(
+        self.allowance.take(affected).map_err(|needed| {
+            let what = format!(
                 "{affected} of {total} {what} would be changed, more than the {}% that [safety] max_affected_percent \
                  allows; nothing was changed",
                 self.max_affected_percent
-            ),
-        )
-        .hint(format!("if that is right, let this one run pass with --allow-affected {affected}")))
+            );
+            let hint = format!("if that is right, let this one run pass with --allow-affected {needed}");
+            Problem::new(Kind::Refused, what).hint(hint)
+        })
     }
 
     /// What to say of a store that has none of the `total` objects that the database knows. No word of a person lets
@@ -89,14 +124,13 @@ impl Guard {
     /// # Errors
     /// Unless at least that many were allowed for this run.
     pub fn permit_store_without(&self, looked_for: u64, store: &str) -> Result<(), Problem> {
-        if self.allow_affected.is_some_and(|allowed| looked_for <= allowed) {
-            return Ok(());
-        }
-        let what = format!("{store} has none of {looked_for} assets that were looked for; nothing was changed");
-        Err(Problem::new(Kind::Refused, what).hint(format!(
-            "check that [storage] names the platform's own store; if its objects really are gone, let this one run \
-             pass with --allow-affected {looked_for}"
-        )))
+        self.allowance.take(looked_for).map_err(|needed| {
+            let what = format!("{store} has none of {looked_for} assets that were looked for; nothing was changed");
+            Problem::new(Kind::Refused, what).hint(format!(
+                "check that [storage] names the platform's own store; if its objects really are gone, let this one \
+                 run pass with --allow-affected {needed}"
+            ))
+        })
     }
 
     /// Lets a job delete `affected` rows, which no retention period keeps, or refuses. `what` names the rows, in the
@@ -105,14 +139,13 @@ impl Guard {
     /// # Errors
     /// Unless at least that many were allowed for this run.
     pub fn permit_no_retention(&self, affected: u64, what: &str) -> Result<(), Problem> {
-        if self.allow_affected.is_some_and(|allowed| affected <= allowed) {
-            return Ok(());
-        }
-        let what = format!("without a retention period {affected} {what} would be deleted; nothing was changed");
-        Err(Problem::new(Kind::Refused, what).hint(format!(
-            "choose a period of at least one day; if 0 days are right, let this one run pass with --allow-affected \
-             {affected}"
-        )))
+        self.allowance.take(affected).map_err(|needed| {
+            let what = format!("without a retention period {affected} {what} would be deleted; nothing was changed");
+            Problem::new(Kind::Refused, what).hint(format!(
+                "choose a period of at least one day; if 0 days are right, let this one run pass with \
+                 --allow-affected {needed}"
+            ))
+        })
     }
 }
 
@@ -140,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_allowance_is_for_that_number_only() {
-        let allowed = Guard { allow_affected: Some(500), ..guard() };
+        let allowed = Guard { allowance: Allowance::new(Some(500)), ..guard() };
         assert!(allowed.permit_affected(500, 500, "accounts").is_ok());
         assert!(allowed.permit_affected(501, 501, "accounts").is_err());
     }
@@ -153,7 +186,7 @@ mod tests {
             Guard { max_affected_percent: 0, ..guard() },
             Guard { max_affected_percent: 0, max_affected_floor: 0, ..guard() },
             Guard { max_affected_percent: 100, ..guard() },
-            Guard { allow_affected: Some(150), ..guard() },
+            Guard { allowance: Allowance::new(Some(150)), ..guard() },
         ];
         for guard in guards {
             for total in [0, 1, 9, 10, 99, 100, 999, 1_000, 1_999, u64::MAX] {
@@ -171,8 +204,8 @@ mod tests {
         let refusal = guard().permit_store_without(20, "bucket b").unwrap_err();
         assert_eq!(refusal.kind().exit_code(), 4);
         assert!(refusal.advice().unwrap().contains("--allow-affected 20"));
-        assert!(Guard { allow_affected: Some(20), ..guard() }.permit_store_without(20, "bucket b").is_ok());
-        assert!(Guard { allow_affected: Some(19), ..guard() }.permit_store_without(20, "bucket b").is_err());
+        assert!(Guard { allowance: Allowance::new(Some(20)), ..guard() }.permit_store_without(20, "bucket b").is_ok());
+        assert!(Guard { allowance: Allowance::new(Some(19)), ..guard() }.permit_store_without(20, "bucket b").is_err());
     }
 
     #[test]
@@ -181,9 +214,27 @@ mod tests {
             let refusal = guard().permit_no_retention(affected, "users").unwrap_err();
             assert_eq!(refusal.kind().exit_code(), 4);
             assert!(refusal.advice().unwrap().contains(&format!("--allow-affected {affected}")));
-            assert!(Guard { allow_affected: Some(affected), ..guard() }.permit_no_retention(affected, "users").is_ok());
+            assert!(
+                Guard { allowance: Allowance::new(Some(affected)), ..guard() }
+                    .permit_no_retention(affected, "users")
+                    .is_ok()
+            );
         }
-        assert!(Guard { allow_affected: Some(499), ..guard() }.permit_no_retention(500, "users").is_err());
+        assert!(Guard { allowance: Allowance::new(Some(499)), ..guard() }.permit_no_retention(500, "users").is_err());
+    }
+
+    #[test]
+    fn a_word_for_one_change_is_none_for_another() {
+        let allowed = Guard { allowance: Allowance::new(Some(519)), ..guard() };
+        assert!(allowed.permit_affected(99, 99, "users").is_ok(), "needs no word and uses none up");
+        assert!(allowed.permit_no_retention(500, "users").is_ok());
+        let refusal = allowed.permit_store_without(20, "bucket b").unwrap_err();
+        assert!(refusal.advice().unwrap().contains("--allow-affected 520"));
+        let allowed = Guard { allowance: Allowance::new(Some(520)), ..guard() };
+        assert!(allowed.permit_no_retention(500, "users").is_ok());
+        assert_eq!(allowed.most_affected(1_000), 100);
+        assert!(allowed.permit_store_without(20, "bucket b").is_ok());
+        assert!(allowed.permit_no_retention(1, "users").is_err());
     }
 
     #[test]
