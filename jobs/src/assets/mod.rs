@@ -1,5 +1,6 @@
 //! Jobs about assets: recordings, minutes, whiteboards, and whatever else rooms have stored.
 
+mod corrections;
 mod difference;
 mod listed;
 mod merge;

@@ -29,24 +29,35 @@ pub(super) struct Survey<'a> {
     pub(super) database: &'a mut Database,
     pub(super) store: &'a dyn ReadObjects,
     pub(super) handling: Handling,
-    /// How many assets without an object the guard lets pass.
+    /// How many assets without an object may pass.
     pub(super) bound: u64,
+    /// How many assets to keep that have to change.
+    pub(super) capacity: usize,
+    /// Assets up to this one have been seen to by earlier looks.
+    pub(super) after: Option<Uuid>,
     /// When the run began, by the database's clock.
     pub(super) began: DateTime<Utc>,
 }
 
 impl Survey<'_> {
-    /// Looks at all assets, of which there are `total`, and at all objects.
+    /// Looks at all assets, of which there are `total`, and at all objects; of a further look only what it finds to be
+    /// changed is of interest.
     ///
     /// # Errors
     /// The database's or the store's, or that the run has to stop.
     pub(super) fn take(mut self, total: u64) -> anyhow::Result<Difference> {
         let (number, length) = ranges(total);
         let bounds = self.database.read(|connection| rows::bounds(connection, number - 1, length))?;
-        match self.in_ranges(&bounds) {
+        let store = self.store;
+        let surveyed = match self.in_ranges(&bounds) {
             Err(error) if error.is::<OutOfOrder>() => self.otherwise(error, !bounds.is_empty()),
             surveyed => surveyed,
-        }
+        };
+        surveyed?.close(store)
+    }
+
+    fn difference(&self) -> Difference {
+        Difference::new(self.handling, self.bound, self.capacity)
     }
 
     /// For stores that cannot be listed in ranges, or not in order.
@@ -62,12 +73,17 @@ impl Survey<'_> {
         self.remembering()
     }
 
+    /// The rows between these that no earlier look has seen to.
+    fn range(&self, after: Option<Uuid>, until: Option<Uuid>) -> Range {
+        Range::new(after.max(self.after), until)
+    }
+
     /// Merges as the objects come, in ranges of keys that end with those of the assets `bounds`.
     fn in_ranges(&mut self, bounds: &[Uuid]) -> anyhow::Result<Difference> {
-        let mut difference = Difference::new(self.handling, self.bound);
+        let mut difference = self.difference();
         let starts = std::iter::once(None).chain(bounds.iter().copied().map(Some));
         let ends = bounds.iter().copied().map(Some).chain([None]);
-        let mut ranges: Vec<_> = starts.zip(ends).map(|(after, until)| Range::new(after, until)).collect();
+        let mut ranges: Vec<_> = starts.zip(ends).map(|(after, until)| self.range(after, until)).collect();
         let keys: Vec<_> = bounds.iter().map(|bound| key(*bound)).collect();
         let store = self.store;
         for page in store.list_ranges(PREFIX, &keys) {
@@ -82,7 +98,7 @@ impl Survey<'_> {
 
     /// Puts the objects into order first, as many at a time as may be remembered.
     fn remembering(&mut self) -> anyhow::Result<Difference> {
-        let mut difference = Difference::new(self.handling, self.bound);
+        let mut difference = self.difference();
         let mut after: Option<Place> = None;
         loop {
             let mut remembered = Remembered::new(after, AT_A_TIME);
@@ -92,7 +108,7 @@ impl Survey<'_> {
             let (until, objects) = remembered.finish();
             // Behind the last asset come the other objects, which have no rows to be merged with.
             let begun_with_others = after.is_some_and(|place| place.asset().is_none());
-            let mut range = Range::new(after.and_then(Place::asset), until.and_then(Place::asset));
+            let mut range = self.range(after.and_then(Place::asset), until.and_then(Place::asset));
             self.merge(&mut range, objects, !begun_with_others, &mut difference)?;
             match until {
                 Some(until) => after = Some(until),
@@ -108,17 +124,19 @@ impl Survey<'_> {
         last: bool,
         difference: &mut Difference,
     ) -> anyhow::Result<()> {
-        let Self { context, database, store, began, .. } = self;
-        let mut read = |after, until| {
+        let Self { context, database, store, began, after, .. } = self;
+        let mut read = |from, until| {
             context.checkpoint()?;
-            Ok(database.read(|connection| rows::page(connection, after, until, WINDOW, *began))?)
+            Ok(database.read(|connection| rows::page(connection, from, until, WINDOW, *began))?)
         };
         let mut found = |found| difference.add(found, *store);
         range.merge(objects, &mut read, &mut found)?;
         if last {
             range.finish(&mut read, &mut found)?;
         }
-        context.report().counts.examined = difference.examined;
+        if after.is_none() {
+            context.report().counts.examined = difference.examined;
+        }
         context.progress(|report| format!("{} assets looked at so far", report.counts.examined));
         Ok(())
     }

@@ -12,24 +12,28 @@
 //! whose rows are about to come. So does an object that turns up after its row was deleted: at that moment the store
 //! said that there is none.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use diesel::QueryResult;
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::corrections::{MissingFiles, Sizes};
 use super::difference::{Difference, Missing};
-use super::listed::key;
-use super::rows::{self, Act, Wrong};
+use super::rows::{self, Wrong};
 use super::survey::Survey;
-use crate::kit::{Change, Changed, Context, Job, Plan, Report, bytes_in_words, change_all, drain_outbox};
+use crate::kit::{Context, Job, Plan, Report, bytes_in_words, change_all, drain_outbox};
 use crate::meetings::room_removal::sample_of_objects;
-use crate::platform::database::{Connection, Database, Ids, Requirement};
+use crate::platform::database::{Database, Ids, Requirement};
 use crate::platform::storage::ReadObjects;
 
 /// Assets whose links are counted per statement in a dry run.
 const PREVIEWED_AT_ONCE: usize = 1_000;
+/// Assets that have to change and are kept in memory, 32 bytes each, and twice as many for a moment. Where there are
+/// more, everything is listed again for each further so many.
+const KEPT: usize = 100_000;
 
 /// Brings the sizes of assets in line with their stored objects.
 pub struct SyncStorageFiles;
@@ -78,181 +82,138 @@ run began. Everything, if implausibly many assets have no object, or all of them
         let store = context.objects()?;
         log::info!("Comparing the assets with the objects in {}", store.location());
         let (total, began) = database.read(rows::beginning)?;
-        let bound = if context.is_dry_run() { u64::MAX } else { context.guard.most_affected(total) };
-        let (look, objects) = (&mut database, store.as_ref());
-        let survey = Survey { context, database: look, store: objects, handling, bound, began };
-        let mut difference = survey.take(total)?;
-        difference.report(&mut context.report());
+        let mut sync = Synchronization { context, database, store, handling, total, began, capacity: KEPT };
         if context.is_dry_run() {
-            preview(context, &mut database, objects, difference, handling, total)?;
+            sync.preview()?
         } else {
-            let permitted = difference.permit(context, total, objects);
-            difference.report(&mut context.report());
-            context.report().counts.matched = difference.changes();
-            permitted?;
-            let changed = change(context, &mut database, store, difference, handling);
-            // Also after an error: what is gone should not linger in a file.
-            let forgotten = database.forget_deleted();
-            summary(context);
-            changed?;
-            forgotten?;
+            sync.run()?
         }
         Ok(context.take_report())
     }
 }
 
-/// Says what a run would do.
-fn preview(
-    context: &Context,
-    database: &mut Database,
-    store: &dyn ReadObjects,
-    mut difference: Difference,
+/// One run. Where more has to change than memory should hold, it takes several looks, each from the asset on to which
+/// the one before has come.
+struct Synchronization<'a> {
+    context: &'a Context,
+    database: Database,
+    store: Arc<dyn ReadObjects>,
     handling: Handling,
+    /// How many assets there were when it began.
     total: u64,
-) -> anyhow::Result<()> {
-    difference.look_up_all(context, store)?;
-    difference.report(&mut context.report());
-    let mut plan = Plan::default();
-    for Wrong { id, was, size } in &difference.wrong {
-        log::info!("Would set the size of asset {id} from {was} to {size}");
-        plan.ids.push(*id);
+    /// When it began, by the database's clock.
+    began: DateTime<Utc>,
+    /// How many assets that have to change are kept in memory.
+    capacity: usize,
+}
+
+impl Synchronization<'_> {
+    /// Looks at everything after the asset `after`, of which `bound` assets may be without an object.
+    fn look(&mut self, after: Option<Uuid>, bound: u64) -> anyhow::Result<Difference> {
+        let &mut Self { context, ref mut database, ref store, handling, total, began, capacity } = self;
+        Survey { context, database, store: store.as_ref(), handling, bound, began, capacity, after }.take(total)
     }
-    for Missing { id, was } in &difference.confirmed {
-        match handling {
-            Handling::SetFileSizeToZero => log::info!("Would set the size of asset {id} from {was} to 0: no object"),
-            Handling::DeleteAssetEntry => log::info!("Would delete asset {id}: no object"),
+
+    fn run(&mut self) -> anyhow::Result<()> {
+        let context = self.context;
+        let mut difference = self.look(None, context.guard.most_affected(self.total))?;
+        difference.report(&mut context.report());
+        let permitted = difference.permit(context, self.total, self.store.as_ref());
+        difference.report(&mut context.report());
+        context.report().counts.matched = difference.changes();
+        permitted?;
+        let changed = self.change_all(difference);
+        // Also after an error: what is gone should not linger in a file.
+        let forgotten = self.database.forget_deleted();
+        summary(context);
+        changed?;
+        Ok(forgotten?)
+    }
+
+    /// Does what the guards have let pass.
+    fn change_all(&mut self, mut difference: Difference) -> anyhow::Result<()> {
+        if self.handling == Handling::DeleteAssetEntry {
+            // Not earlier: a run that is refused changes nothing, and only now is the store known to be the platform's.
+            drain_outbox(self.context, &mut self.database, sample_of_objects)?;
         }
-        plan.ids.push(*id);
-    }
-    let missing = difference.confirmed.len() as u64;
-    if handling == Handling::DeleteAssetEntry && missing > 0 {
-        plan.rows.insert("assets", missing);
-        for assets in difference.confirmed.chunks(PREVIEWED_AT_ONCE) {
-            context.checkpoint()?;
-            let ids = Ids(assets.iter().map(|missing| missing.id).collect());
-            *plan.rows.entry("room_assets").or_default() +=
-                database.read(|connection| rows::links(connection, &ids))?;
+        loop {
+            let (until, missing) = (difference.until, difference.missing_beyond());
+            self.change(difference)?;
+            let Some(until) = until else { return Ok(()) };
+            difference = self.look(Some(until), missing)?;
+            difference.permit_rest(self.context, self.store.as_ref())?;
         }
     }
-    let mut report = context.report();
-    report.counts.matched = difference.changes();
-    report.figures.insert("to_correct", difference.wrong.len() as u64);
-    report.figures.insert(if handling == Handling::DeleteAssetEntry { "to_delete" } else { "to_zero" }, missing);
-    report.plan = Some(plan);
-    drop(report);
-    summary(context);
-    if let Err(refusal) = difference.permit(context, total, store) {
-        context.report().warn(format!("A run would be refused: {refusal}"));
-    }
-    Ok(())
-}
 
-/// Does what the guards have let pass.
-fn change(
-    context: &Context,
-    database: &mut Database,
-    store: Arc<dyn ReadObjects>,
-    difference: Difference,
-    handling: Handling,
-) -> anyhow::Result<()> {
-    let Difference { wrong, mut lacking, confirmed, .. } = difference;
-    if handling == Handling::DeleteAssetEntry {
-        // Not earlier: a run that is refused changes nothing, and only now is the store known to be the platform's.
-        drain_outbox(context, database, sample_of_objects)?;
-    }
-    change_all(context, database, &mut Sizes, &wrong)?;
-    lacking.extend(confirmed);
-    let mut files = MissingFiles { store, handling, found: Vec::new() };
-    change_all(context, database, &mut files, &lacking)?;
-    change_all(context, database, &mut Sizes, &files.found)
-}
-
-/// Correcting sizes.
-struct Sizes;
-
-impl Change for Sizes {
-    const ROWS: &'static str = "assets";
-    type Row = Wrong;
-
-    fn key(row: &Wrong) -> Uuid {
-        row.id
+    fn change(&mut self, difference: Difference) -> anyhow::Result<()> {
+        let Self { context, database, store, handling, .. } = self;
+        let Difference { wrong, mut lacking, confirmed, .. } = difference;
+        change_all(context, database, &mut Sizes, &wrong)?;
+        lacking.extend(confirmed);
+        let mut files = MissingFiles::new(Arc::clone(store), *handling);
+        change_all(context, database, &mut files, &lacking)?;
+        change_all(context, database, &mut Sizes, &files.found)
     }
 
-    fn prepare(&mut self, _: &Context, rows: &[Wrong]) -> anyhow::Result<Vec<Wrong>> {
-        Ok(rows.to_vec())
-    }
-
-    fn change(&mut self, connection: &mut Connection, rows: &[Wrong]) -> QueryResult<Changed> {
-        rows::change(connection, rows, Act::Resize)
-    }
-
-    fn count(&mut self, report: &mut Report, changed: &Changed) {
-        count_updated(report, changed, "corrected");
-    }
-}
-
-/// Seeing to assets whose objects are missing.
-struct MissingFiles {
-    store: Arc<dyn ReadObjects>,
-    handling: Handling,
-    /// Those whose objects turned up, with other sizes than their rows have.
-    found: Vec<Wrong>,
-}
-
-impl Change for MissingFiles {
-    const ROWS: &'static str = "assets";
-    type Row = Missing;
-
-    fn key(row: &Missing) -> Uuid {
-        row.id
-    }
-
-    /// Asks the store for each of them, however sure the listing was.
-    fn prepare(&mut self, context: &Context, rows: &[Missing]) -> anyhow::Result<Vec<Missing>> {
-        let keys: Vec<_> = rows.iter().map(|row| key(row.id)).collect();
-        let mut missing = Vec::with_capacity(rows.len());
-        for (row, size) in rows.iter().zip(self.store.sizes(&keys)?) {
-            match size.map(|size| i64::try_from(size).unwrap_or(i64::MAX)) {
-                None => missing.push(*row),
-                Some(size) if size == row.was => {
-                    let mut report = context.report();
-                    report.counts.matched = report.counts.matched.saturating_sub(1);
-                    *report.figures.entry("in_sync").or_default() += 1;
-                }
-                Some(size) => self.found.push(Wrong { id: row.id, was: row.was, size }),
+    /// Says what a run would do.
+    fn preview(&mut self) -> anyhow::Result<()> {
+        let (context, store) = (self.context, Arc::clone(&self.store));
+        context.report().plan = Some(Plan::default());
+        let (mut after, mut refusal) = (None, None);
+        loop {
+            let mut difference = self.look(after, u64::MAX)?;
+            difference.look_up_all(context, store.as_ref())?;
+            if after.is_none() {
+                difference.report(&mut context.report());
+                refusal = difference.permit(context, self.total, store.as_ref()).err();
+            }
+            self.plan(&difference)?;
+            match difference.until {
+                Some(until) => after = Some(until),
+                None => break,
             }
         }
-        Ok(missing)
+        summary(context);
+        if let Some(refusal) = refusal {
+            context.report().warn(format!("A run would be refused: {refusal}"));
+        }
+        Ok(())
     }
 
-    fn change(&mut self, connection: &mut Connection, rows: &[Missing]) -> QueryResult<Changed> {
-        let act = match self.handling {
-            Handling::SetFileSizeToZero => Act::Resize,
-            Handling::DeleteAssetEntry => Act::Delete,
-        };
-        let rows: Vec<_> = rows.iter().map(|row| Wrong { id: row.id, was: row.was, size: 0 }).collect();
-        rows::change(connection, &rows, act)
-    }
-
-    fn count(&mut self, report: &mut Report, changed: &Changed) {
-        match self.handling {
-            Handling::SetFileSizeToZero => count_updated(report, changed, "zeroed"),
-            Handling::DeleteAssetEntry => {
-                report.counts.deleted += changed.ids.len() as u64;
-                for id in &changed.ids {
-                    log::debug!("deleted asset {id}, whose object is missing");
+    fn plan(&mut self, difference: &Difference) -> anyhow::Result<()> {
+        let Difference { wrong, confirmed: missing, .. } = difference;
+        let deletes = self.handling == Handling::DeleteAssetEntry;
+        for Wrong { id, was, size } in wrong {
+            log::info!("Would set the size of asset {id} from {was} to {size}");
+        }
+        for Missing { id, was } in missing {
+            match self.handling {
+                Handling::SetFileSizeToZero => {
+                    log::info!("Would set the size of asset {id} from {was} to 0: no object")
                 }
+                Handling::DeleteAssetEntry => log::info!("Would delete asset {id}: no object"),
             }
         }
-    }
-}
-
-fn count_updated(report: &mut Report, changed: &Changed, figure: &'static str) {
-    let number = changed.ids.len() as u64;
-    report.counts.updated += number;
-    *report.figures.entry(figure).or_default() += number;
-    for id in &changed.ids {
-        log::debug!("{figure} the size of asset {id}");
+        let mut links = 0;
+        if deletes {
+            for assets in missing.chunks(PREVIEWED_AT_ONCE) {
+                self.context.checkpoint()?;
+                let ids = Ids(assets.iter().map(|missing| missing.id).collect());
+                links += self.database.read(|connection| rows::links(connection, &ids))?;
+            }
+        }
+        let mut report = self.context.report();
+        let number = missing.len() as u64;
+        report.counts.matched += wrong.len() as u64 + number;
+        *report.figures.entry("to_correct").or_default() += wrong.len() as u64;
+        *report.figures.entry(if deletes { "to_delete" } else { "to_zero" }).or_default() += number;
+        if let Some(plan) = &mut report.plan {
+            plan.ids.extend(wrong.iter().map(|wrong| wrong.id).chain(missing.iter().map(|missing| missing.id)));
+            if deletes && number > 0 {
+                plan.add_rows(&BTreeMap::from([("assets", number), ("room_assets", links)]));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -280,3 +241,6 @@ fn summary(context: &Context) {
         log::info!("except for {} that earlier runs had recorded for deletion", report.objects_deleted);
     }
 }
+
+#[cfg(test)]
+mod tests;
