@@ -144,7 +144,7 @@ fn neither_users_nor_a_store_are_needed() {
 }
 
 #[test]
-fn thousands_of_users_take_a_statement_for_each_thousand() {
+fn thousands_of_users_take_at_most_a_statement_for_each_thousand() {
     for database in DATABASES {
         let platform = Platform::new(database);
         let before = |n| if n % 2 == 0 { State::Active } else { State::DisabledBefore };
@@ -166,7 +166,8 @@ fn thousands_of_users_take_a_statement_for_each_thousand() {
         let after = |n| if n % 2 == 0 { State::DisabledNow } else { State::Active };
         assert!(subs.iter().enumerate().all(|(n, sub)| states[sub] == after(n)));
         if database != DatabaseKind::Sqlite {
-            assert_eq!(platform.site.number("SELECT count(*) FROM statements"), 3 + 3);
+            let statements = platform.site.number("SELECT count(*) FROM statements");
+            assert!((2..=3 + 3).contains(&statements), "{statements}");
         }
     }
 }

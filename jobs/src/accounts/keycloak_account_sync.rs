@@ -78,9 +78,9 @@ asked for, when it lists nobody, or when implausibly many users would be disable
         }
         let (mut enabled, mut disabled) = (0, 0);
         let mut make =
-            |change, users, done: &mut u64| account_changes::make(context, &mut database, change, users, done);
+            |change, users: &[User], done: &mut u64| account_changes::make(context, &mut database, change, users, done);
         let ended =
-            make(Change::Enable, enable, &mut enabled).and_then(|()| make(Change::Disable, disable, &mut disabled));
+            make(Change::Enable, &enable, &mut enabled).and_then(|()| make(Change::Disable, &disable, &mut disabled));
         summarize(context, enabled, disabled, ended.is_ok());
         ended?;
         Ok(context.take_report())

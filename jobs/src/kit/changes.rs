@@ -17,6 +17,7 @@ use crate::platform::database::{Connection, Database, DatabaseError};
 
 /// So many rows are prepared together; it bounds how long ago that is when the last of them is changed.
 const PREPARED_AT_ONCE: usize = 5_000;
+
 /// What a transaction changed.
 #[derive(Debug, Default)]
 pub struct Changed {
@@ -32,9 +33,11 @@ pub struct Changed {
 pub trait Change {
     /// What a row is called, in the plural.
     const ROWS: &'static str;
+    /// A batch is never made smaller than this, unless to find a row that cannot be changed.
+    const SMALLEST_BATCH: usize = SMALLEST;
 
     /// What is known of a row to be changed.
-    type Row: Copy;
+    type Row: Clone;
 
     /// The primary key of a row.
     fn key(row: &Self::Row) -> Uuid;
@@ -44,7 +47,10 @@ pub trait Change {
     ///
     /// # Errors
     /// Whatever ends the run.
-    fn prepare(&mut self, context: &Context, rows: &[Self::Row]) -> anyhow::Result<Vec<Self::Row>>;
+    fn prepare(&mut self, context: &Context, rows: &[Self::Row]) -> anyhow::Result<Vec<Self::Row>> {
+        let _: &Context = context;
+        Ok(rows.to_vec())
+    }
 
     /// Changes those of `rows` that still are as they were found, in the caller's transaction.
     ///
@@ -66,8 +72,14 @@ pub fn change_all<C: Change>(
     change: &mut C,
     rows: &[C::Row],
 ) -> anyhow::Result<()> {
-    let mut run =
-        Run { context, database, change, pace: Pace::new(SMALLEST), patience: Patience::new(), waiting: Vec::new() };
+    let mut run = Run {
+        context,
+        database,
+        change,
+        pace: Pace::new(C::SMALLEST_BATCH),
+        patience: Patience::new(),
+        waiting: Vec::new(),
+    };
     run.all(rows)?;
     for _ in 0..LAST_TRIES {
         if run.waiting.is_empty() {
@@ -124,10 +136,10 @@ impl<C: Change> Run<'_, C> {
                 Err(DatabaseError::Constraint(reason)) if part.len() == 1 => {
                     self.context.report().fail(C::key(&part[0]), reason);
                 }
-                Err(DatabaseError::Rejected(reason)) if part.len() == 1 => self.put_off(part[0], reason)?,
+                Err(DatabaseError::Rejected(reason)) if part.len() == 1 => self.put_off(&part[0], reason)?,
                 // Only at the end, see there.
                 Err(DatabaseError::Rejected(reason)) if self.patience.is_lost() => {
-                    self.waiting.extend(part.iter().map(|row| (*row, reason.clone())));
+                    self.waiting.extend(part.iter().map(|row| (row.clone(), reason.clone())));
                 }
                 Err(refused) => {
                     if let DatabaseError::Rejected(_) = refused {
@@ -159,15 +171,15 @@ impl<C: Change> Run<'_, C> {
         drop(report);
         let locked: BTreeSet<_> = changed.locked.into_iter().collect();
         for row in rows.iter().filter(|row| locked.contains(&C::key(row))) {
-            self.waiting.push((*row, LOCKED.to_owned()));
+            self.waiting.push((row.clone(), LOCKED.to_owned()));
         }
         Ok(())
     }
 
     /// Keeps a row that was refused on its own for another try at the end.
-    fn put_off(&mut self, row: C::Row, reason: String) -> Result<(), Problem> {
+    fn put_off(&mut self, row: &C::Row, reason: String) -> Result<(), Problem> {
         self.patience.refused(C::ROWS, &reason)?;
-        self.waiting.push((row, reason));
+        self.waiting.push((row.clone(), reason));
         Ok(())
     }
 }

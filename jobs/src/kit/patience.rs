@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use crate::platform::{Kind, Problem};
 
 /// What was put off is tried again this often at the end, with a pause before each time.
-pub(crate) const LAST_TRIES: u32 = 3;
+pub(super) const LAST_TRIES: u32 = 3;
 /// The pause.
-pub(crate) const LAST_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// Why a row is put off that somebody else has locked.
-pub(crate) const LOCKED: &str = "locked by another session, probably the platform";
+pub(super) const LOCKED: &str = "locked by another session, probably the platform";
 
 /// When so many single rows in a row are refused, and nothing has passed for so long, the rows are not to blame: a
 /// whole table may be locked. Rows that are refused at once, by somebody's trigger say, cost next to nothing, and must
@@ -20,7 +20,7 @@ const HOPELESS_AT_ONCE: u32 = 1_000;
 
 /// The patience with rows that are refused one after the other.
 #[derive(Debug)]
-pub(crate) struct Patience {
+pub(super) struct Patience {
     /// When the last batch passed.
     passed: Instant,
     /// Single rows that were refused since then.
@@ -30,18 +30,18 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { passed: Instant::now(), refused: 0, at_the_end: false }
     }
 
     /// A batch has passed.
-    pub(crate) fn passed(&mut self) {
+    pub(super) fn passed(&mut self) {
         (self.passed, self.refused) = (Instant::now(), 0);
     }
 
     /// Only what was put off is left, and is tried once more. Nobody loses patience any more; but when it would be
     /// lost, rows are no longer tried one by one.
-    pub(crate) fn last_try(&mut self) {
+    pub(super) fn last_try(&mut self) {
         self.at_the_end = true;
         self.passed();
     }
@@ -51,7 +51,7 @@ impl Patience {
     ///
     /// # Errors
     /// When it is time to give up.
-    pub(crate) fn refused(&mut self, what: &str, reason: &str) -> Result<(), Problem> {
+    pub(super) fn refused(&mut self, what: &str, reason: &str) -> Result<(), Problem> {
         self.refused += 1;
         if self.is_lost() && !self.at_the_end {
             let all = format!("the database refused {} {what} in a row", self.refused);
@@ -62,7 +62,7 @@ impl Patience {
     }
 
     /// Whether there is no point in looking for the one row to blame.
-    pub(crate) fn is_lost(&self) -> bool {
+    pub(super) fn is_lost(&self) -> bool {
         let is_slow = self.refused >= HOPELESS && self.passed.elapsed() >= HOPELESS_TIME;
         is_slow || self.refused >= HOPELESS_AT_ONCE
     }
