@@ -4,9 +4,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::options::Options;
 use crate::platform::{Cluster, POLL, Statements};
 use crate::process::{self, Usage};
-use crate::s3_process::S3Process;
+use crate::s3_process::{Objects, S3Process};
 
 /// What is measured.
 pub(crate) struct Contest<'a> {
@@ -15,14 +16,16 @@ pub(crate) struct Contest<'a> {
     pub(crate) cluster: &'a Cluster,
     /// The database that every run gets a copy of.
     pub(crate) template: &'a str,
-    /// The assets whose objects are stored before every run.
+    /// The assets whose objects are stored before every run, and what those are.
     pub(crate) objects: &'a [String],
+    pub(crate) stored_as: Objects,
     /// The first is what the others are compared with.
     pub(crate) programs: &'a [Program<'a>],
     /// Which of them is the floor, with which all are compared as well.
     pub(crate) floor: usize,
-    /// How often each program runs; the table shows medians.
-    pub(crate) repeat: usize,
+    /// `--repeat`: how often each program runs, of which the table shows medians. `--only`: the letters of the programs
+    /// that run, all by default.
+    pub(crate) options: &'a Options<'a>,
     /// Panics unless a program did its work.
     pub(crate) check: &'a dyn Fn(&Done<'_>),
 }
@@ -80,29 +83,33 @@ struct Run {
     postgres_cpu: Duration,
     s3_cpu: Duration,
     statements: Statements,
-    requests: u64,
+    requests: usize,
+}
+
+/// The one in the middle of runs in the order of their time, if there are any.
+fn median(runs: &[Run]) -> Option<&Run> {
+    runs.get(runs.len() / 2)
 }
 
 impl Contest<'_> {
     /// Measures, and prints the table.
     pub(crate) fn print(&self) {
-        let mut store = S3Process::start();
+        let mut store = S3Process::start(self.stored_as);
         let mut runs = vec![Vec::new(); self.programs.len()];
         // In turn, so that whatever else the machine is at does not hit one of them alone.
-        for _ in 0..self.repeat {
+        for _ in 0..self.options.number("--repeat", 3) {
             for (program, runs) in self.programs.iter().zip(&mut runs) {
-                runs.push(self.run(program, &mut store));
+                if self.is_wanted(program) {
+                    runs.push(self.run(program, &mut store));
+                }
             }
         }
-        let medians: Vec<Run> = runs
-            .iter_mut()
-            .map(|runs| {
-                runs.sort_by_key(|run| run.program.wall);
-                runs[runs.len() / 2].clone()
-            })
-            .collect();
-        self.print_table(&runs, &medians);
-        for (Program { name, .. }, run) in self.programs.iter().zip(&medians) {
+        for runs in &mut runs {
+            runs.sort_by_key(|run: &Run| run.program.wall);
+        }
+        self.print_table(&runs);
+        for (Program { name, .. }, runs) in self.programs.iter().zip(&runs) {
+            let Some(run) = median(runs) else { continue };
             println!("\nLongest in PostgreSQL, {name}:\n");
             for line in &run.statements.slowest {
                 println!("- {line}");
@@ -110,22 +117,31 @@ impl Contest<'_> {
         }
     }
 
-    fn print_table(&self, runs: &[Vec<Run>], medians: &[Run]) {
-        println!("\n### {}, median of {}\n", self.title, self.repeat);
+    fn is_wanted(&self, program: &Program<'_>) -> bool {
+        let letter = program.name.trim_start_matches('(').split(')').next().unwrap();
+        self.options.text("--only").is_none_or(|letters| letters.split(',').any(|wanted| wanted == letter))
+    }
+
+    fn print_table(&self, runs: &[Vec<Run>]) {
+        println!("\n### {}, median of {}\n", self.title, self.options.number("--repeat", 3));
         println!(
             "| program | time s | all runs s | first ÷ this | this ÷ floor | peak MiB | statements | transactions | \
              S3 requests | CPU s: program | PostgreSQL | S3 |\n|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
         );
-        let wall = |index: usize| medians[index].program.wall.as_secs_f64();
-        for (index, (Program { name, .. }, run)) in self.programs.iter().zip(medians).enumerate() {
-            let Run { program: Usage { cpu, peak_kib, .. }, postgres_cpu, s3_cpu, statements, requests } = run;
-            let all: Vec<_> = runs[index].iter().map(|run| format!("{:.2}", run.program.wall.as_secs_f64())).collect();
+        let wall = |runs: &[Run]| median(runs).map(|run| run.program.wall.as_secs_f64());
+        let ratio = |of: Option<f64>, to: Option<f64>| {
+            of.zip(to).map_or_else(|| "–".to_owned(), |(of, to)| format!("{:.2}", of / to))
+        };
+        for (Program { name, .. }, runs_of_it) in self.programs.iter().zip(runs) {
+            let Some(run) = median(runs_of_it) else { continue };
+            let Run { program: Usage { wall: time, cpu, peak_kib }, postgres_cpu, s3_cpu, statements, requests } = run;
+            let all: Vec<_> = runs_of_it.iter().map(|run| format!("{:.2}", run.program.wall.as_secs_f64())).collect();
             println!(
-                "| {name} | {:.2} | {} | {:.2} | {:.2} | {:.1} | {} | {} | {requests} | {:.2} | {:.2} | {:.2} |",
-                wall(index),
+                "| {name} | {:.2} | {} | {} | {} | {:.1} | {} | {} | {requests} | {:.2} | {:.2} | {:.2} |",
+                time.as_secs_f64(),
                 all.join(", "),
-                wall(0) / wall(index),
-                wall(index) / wall(self.floor),
+                ratio(wall(&runs[0]), wall(runs_of_it)),
+                ratio(wall(runs_of_it), wall(&runs[self.floor])),
                 *peak_kib as f64 / 1024.0,
                 statements.sent,
                 statements.commits,

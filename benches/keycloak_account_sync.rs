@@ -14,7 +14,9 @@ use upkeep_test_servers::Keycloak;
 use upkeep_test_servers::keycloak::{CLIENT_ID, CLIENT_SECRET, User};
 
 use crate::contest::{Contest, Done, Place, Program};
+use crate::options::Options;
 use crate::platform::{Cluster, Fill};
+use crate::s3_process::Objects;
 
 const JOB: &str = "keycloak-account-sync";
 /// Where the reference program finds the realm.
@@ -33,14 +35,8 @@ const USERS: &str = "
         FROM tenants t, tariffs f, generate_series(0, ";
 
 pub(crate) fn measure(cluster: &Cluster, words: &[&str]) {
-    let (mut accounts, mut repeat) = (100_000_u32, 3);
-    for option in words.chunks(2) {
-        match option {
-            ["--accounts", number] => accounts = number.parse().unwrap(),
-            ["--repeat", number] => repeat = number.parse().unwrap(),
-            other => panic!("unknown option {other:?}; there are --accounts N and --repeat N"),
-        }
-    }
+    let options = Options::parse(words, &["--accounts", "--repeat", "--only"]);
+    let accounts = options.number("--accounts", 100_000);
     let keycloak = Keycloak::start().unwrap();
     let is_there = |n: &u32| n % 1_000 != 7;
     let id = |n: u32| format!("{n:08x}-0000-4000-8000-000000000000");
@@ -70,12 +66,13 @@ pub(crate) fn measure(cluster: &Cluster, words: &[&str]) {
         cluster,
         template: &template,
         objects: &[],
+        stored_as: Objects::Files,
         programs: &[
             Program { name: "(a) one page after the other", command: &one_after_the_other },
             Program { name: "(b) upkeep", command: &upkeep },
         ],
         floor: 0,
-        repeat,
+        options: &options,
         check: &|done: &Done<'_>| {
             let sql = "SELECT count(*) FROM users WHERE disabled_since IS NOT NULL";
             assert_eq!(done.cluster.number(done.database, sql), i64::try_from(disabled).unwrap());

@@ -4,7 +4,9 @@
 use postgres::Client;
 
 use crate::contest::{Contest, Done, Program};
+use crate::options::Options;
 use crate::platform::{Cluster, Fill};
+use crate::s3_process::Objects;
 use crate::work::{Work, reference};
 
 /// What the reference programs do.
@@ -17,39 +19,11 @@ fn due(database: &mut Client) -> Vec<(String, String)> {
     rows.unwrap().iter().map(|row| (String::new(), row.get(0))).collect()
 }
 
-/// See the [crate](crate)'s first lines.
-struct Options {
-    rooms: u32,
-    /// Rooms with an event, which stay.
-    held: u32,
-    repeat: usize,
-    indexes: bool,
-}
-
-impl Options {
-    fn parse(words: &[&str]) -> Self {
-        let mut options = Self { rooms: 50_000, held: 5_000, repeat: 1, indexes: false };
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let mut value = || words.next().and_then(|value| value.parse().ok());
-            let value = match *word {
-                "--indexes" => {
-                    options.indexes = true;
-                    continue;
-                }
-                "--rooms" => value().map(|number| options.rooms = number),
-                "--held" => value().map(|number| options.held = number),
-                "--repeat" => value().map(|number| options.repeat = number as usize),
-                other => panic!("unknown argument {other}; known are --rooms, --held, --repeat, --indexes"),
-            };
-            value.unwrap_or_else(|| panic!("{word} needs a number"));
-        }
-        options
-    }
-}
-
 pub(crate) fn measure(cluster: &Cluster, words: &[&str]) {
-    let Options { rooms, held, repeat, indexes } = Options::parse(words);
+    let options = Options::parse(words, &["--rooms", "--held", "--indexes", "--repeat", "--only"]);
+    // Of the held ones, which stay, there is one every so many.
+    let (rooms, held) = (options.number("--rooms", 50_000), options.number("--held", 5_000));
+    let indexes = options.is_set("--indexes");
     let template = cluster.filled(rooms + held, Fill::AssetsAndInvites, indexes);
     cluster.execute(
         &template,
@@ -76,6 +50,7 @@ pub(crate) fn measure(cluster: &Cluster, words: &[&str]) {
         cluster,
         template: &template,
         objects: &assets,
+        stored_as: Objects::Files,
         programs: &[
             Program { name: "(a) row by row", command: &reference("row-by-row") },
             Program {
@@ -86,7 +61,7 @@ pub(crate) fn measure(cluster: &Cluster, words: &[&str]) {
             Program { name: "(c') floor: objects meanwhile", command: &reference("floor-overlapped") },
         ],
         floor: 2,
-        repeat,
+        options: &options,
         check: &|done: &Done<'_>| {
             for (sql, number) in &left {
                 assert_eq!(done.cluster.number(done.database, sql), *number, "{sql}");

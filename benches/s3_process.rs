@@ -1,11 +1,9 @@
 //! The S3 server in a process of its own, so that its memory and processor time are not those of a program measured.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use upkeep_test_servers::s3::S3Server;
+use upkeep_test_servers::s3::{Bucket, Index, S3Server};
 
 use crate::CHILD;
 
@@ -15,16 +13,60 @@ pub(crate) const BUCKET: &str = "controller";
 /// Every operation that one of the programs might use.
 const OPERATIONS: [&str; 5] = ["DeleteObject", "DeleteObjects", "HeadObject", "HeadBucket", "ListObjectsV2"];
 
-/// The server's own main function: tells where it is, then answers each line with the number of requests since the
-/// last one, until its standard input is closed.
-pub(crate) fn serve() {
-    let server = S3Server::start().with_bucket(BUCKET);
-    println!("{}\n{}", server.uri(), server.root().join(BUCKET).display());
-    for line in std::io::stdin().lines() {
-        line.unwrap();
-        println!("{}", OPERATIONS.iter().map(|operation| server.count(operation)).sum::<u64>());
-        server.forget_counts();
+/// What the objects are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Objects {
+    /// Files. Each page of a listing reads all their names.
+    Files,
+    /// Entries of an index: listings are quick, and nothing can be deleted.
+    Entries,
+}
+
+impl Objects {
+    fn name(self) -> &'static str {
+        match self {
+            Objects::Files => "files",
+            Objects::Entries => "entries",
+        }
     }
+}
+
+/// The server's own main function: tells where it is, then does what each line says and answers with a number, until
+/// its standard input is closed.
+pub(crate) fn serve(objects: &str) {
+    let index = Index::default();
+    let server = if objects == Objects::Files.name() { S3Server::start() } else { S3Server::of_index(index.clone()) };
+    let server = server.with_bucket(BUCKET);
+    let bucket = (objects == Objects::Files.name()).then(|| server.bucket(BUCKET));
+    println!("{}", server.uri());
+    for line in std::io::stdin().lines() {
+        let line = line.unwrap();
+        let answer = match line.split_once(' ') {
+            Some(("put", asset)) => put(&format!("assets/{asset}"), &index, bucket.as_ref()),
+            None if line == "objects" => bucket.as_ref().map_or(index.objects().len(), |bucket| bucket.keys().len()),
+            None if line == "requests" => {
+                let requests = OPERATIONS.iter().map(|operation| server.count(operation)).sum::<u64>();
+                server.forget_counts();
+                requests as usize
+            }
+            None if line == "empty" => {
+                index.objects().clear();
+                bucket.iter().for_each(|bucket| bucket.reset(&[]));
+                0
+            }
+            _ => panic!("{line}"),
+        };
+        println!("{answer}");
+    }
+}
+
+/// Stores an object of three bytes.
+fn put(key: &str, index: &Index, bucket: Option<&Bucket>) -> usize {
+    match bucket {
+        Some(bucket) => bucket.put(key, b"xyz"),
+        None => drop(index.objects().insert(key.to_owned(), 3)),
+    }
+    1
 }
 
 /// A running server.
@@ -33,18 +75,16 @@ pub(crate) struct S3Process {
     questions: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
     pub(crate) uri: String,
-    assets: PathBuf,
 }
 
 impl S3Process {
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(objects: Objects) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        let mut process = command.args([CHILD, "s3"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        command.args([CHILD, "s3", objects.name()]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
         let (questions, answers) = (process.stdin.take(), BufReader::new(process.stdout.take().unwrap()));
-        let mut server = Self { process, questions, answers, uri: String::new(), assets: PathBuf::new() };
+        let mut server = Self { process, questions, answers, uri: String::new() };
         server.uri = server.line();
-        server.assets = PathBuf::from(server.line()).join("assets");
-        fs::create_dir(&server.assets).unwrap();
         server
     }
 
@@ -53,27 +93,30 @@ impl S3Process {
     }
 
     /// The number of requests since it was asked last.
-    pub(crate) fn requests(&mut self) -> u64 {
-        self.questions.as_mut().unwrap().write_all(b"\n").unwrap();
-        self.line().parse().unwrap()
+    pub(crate) fn requests(&mut self) -> usize {
+        self.ask("requests")
     }
 
     /// Stores an object of three bytes for each asset.
-    pub(crate) fn store(&self, assets: &[String]) {
+    pub(crate) fn store(&mut self, assets: &[String]) {
         for asset in assets {
-            fs::write(self.assets.join(asset), "xyz").unwrap();
+            self.ask(&format!("put {asset}"));
         }
     }
 
     /// How many objects there are.
-    pub(crate) fn objects(&self) -> usize {
-        fs::read_dir(&self.assets).unwrap().count()
+    pub(crate) fn objects(&mut self) -> usize {
+        self.ask("objects")
     }
 
     /// Removes all objects.
-    pub(crate) fn empty(&self) {
-        fs::remove_dir_all(&self.assets).unwrap();
-        fs::create_dir(&self.assets).unwrap();
+    pub(crate) fn empty(&mut self) {
+        self.ask("empty");
+    }
+
+    fn ask(&mut self, question: &str) -> usize {
+        writeln!(self.questions.as_mut().unwrap(), "{question}").unwrap();
+        self.line().parse().unwrap()
     }
 
     fn line(&mut self) -> String {

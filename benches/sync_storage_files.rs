@@ -1,11 +1,10 @@
 //! sync-storage-files on N assets, of which 100 have other sizes than their objects and 50 have no object, against one
 //! HEAD for each asset, and against nothing but the listing.
-//!
-//! The server that is measured on reads its whole directory for each page of a listing, so that with many assets the
-//! listing itself takes longer than any real store's would.
 
 use crate::contest::{Contest, Done, Place, Program};
+use crate::options::Options;
 use crate::platform::{Cluster, Fill};
+use crate::s3_process::Objects;
 use crate::store::{Store, connect};
 
 /// upkeep's arguments.
@@ -37,21 +36,13 @@ fn head_by_head(database: &str, store: &str) {
 }
 
 pub(crate) fn measure(cluster: &Cluster, words: &[&str]) {
-    let (mut sizes, mut repeat) = (vec![20_000, 100_000], 3);
-    let number = |text: &str| text.parse::<usize>().unwrap_or_else(|error| panic!("{text}: {error}"));
-    for option in words.chunks(2) {
-        match option {
-            ["--assets", list] => sizes = list.split(',').map(number).collect(),
-            ["--repeat", times] => repeat = number(times),
-            other => panic!("unknown arguments {other:?}; known are --assets and --repeat, each with a value"),
-        }
-    }
-    for assets in sizes {
-        contest(cluster, assets, repeat);
+    let options = Options::parse(words, &["--assets", "--repeat", "--only"]);
+    for assets in options.numbers("--assets", &[20_000, 100_000]) {
+        contest(cluster, assets, &options);
     }
 }
 
-fn contest(cluster: &Cluster, number: usize, repeat: usize) {
+fn contest(cluster: &Cluster, number: u32, options: &Options<'_>) {
     let template = cluster.filled(0, Fill::Nothing, false);
     cluster.execute(
         &template,
@@ -72,13 +63,14 @@ fn contest(cluster: &Cluster, number: usize, repeat: usize) {
         cluster,
         template: &template,
         objects,
+        stored_as: Objects::Entries,
         programs: &[
             Program { name: "(a) one HEAD for each asset", command: &reference("head-by-head") },
             Program { name: "(b) upkeep", command: &|place| place.upkeep(&SYNC) },
             Program { name: "(c) floor: the listing alone", command: &reference("listing") },
         ],
         floor: 2,
-        repeat,
+        options,
         check: &|done: &Done<'_>| {
             assert_eq!(done.objects, objects.len());
             if let Some(report) = done.report() {

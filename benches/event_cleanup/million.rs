@@ -1,16 +1,15 @@
 //! upkeep alone, on more events than anybody should keep in memory.
 
-use super::options::Options;
 use super::{CLEAN_UP, assert_nothing_left};
 use crate::platform::{Cluster, Fill, POLL};
 use crate::process;
-use crate::s3_process::S3Process;
+use crate::s3_process::{Objects, S3Process};
 
 const EVENTS: u32 = 1_000_000;
 
-pub(crate) fn print(cluster: &Cluster, options: &Options) {
-    let store = S3Process::start();
-    let database = cluster.filled(EVENTS, Fill::Nothing, options.indexes);
+pub(crate) fn print(cluster: &Cluster, indexes: bool) {
+    let store = S3Process::start(Objects::Files);
+    let database = cluster.filled(EVENTS, Fill::Nothing, indexes);
     cluster.forget_statements();
     let directory = tempfile::tempdir().unwrap();
     let mut command = cluster.upkeep(&database, &store.uri, directory.path(), &CLEAN_UP);

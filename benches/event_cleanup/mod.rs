@@ -2,13 +2,13 @@
 //! invites of the room; and on a million events without assets.
 
 mod million;
-mod options;
 
-use options::Options;
 use postgres::Client;
 
 use crate::contest::{Contest, Done, Program};
+use crate::options::Options;
 use crate::platform::{Cluster, Fill};
+use crate::s3_process::Objects;
 use crate::work::{Work, reference};
 
 /// upkeep's arguments.
@@ -42,25 +42,27 @@ fn due(database: &mut Client) -> Vec<(String, String)> {
 }
 
 pub(crate) fn measure(cluster: &Cluster, words: &[&str]) {
-    let options = Options::parse(words);
-    for &events in &options.events {
-        contest(cluster, events, &options);
+    let options = Options::parse(words, &["--events", "--indexes", "--million", "--repeat", "--only"]);
+    let indexes = options.is_set("--indexes");
+    for events in options.numbers("--events", &[5_000, 20_000]) {
+        contest(cluster, events, indexes, &options);
     }
-    if options.million {
-        million::print(cluster, &options);
+    if options.is_set("--million") {
+        million::print(cluster, indexes);
     }
 }
 
-fn contest(cluster: &Cluster, events: u32, options: &Options) {
-    let template = cluster.filled(events, Fill::AssetsAndInvites, options.indexes);
+fn contest(cluster: &Cluster, events: u32, indexes: bool, options: &Options<'_>) {
+    let template = cluster.filled(events, Fill::AssetsAndInvites, indexes);
     let assets = cluster.assets(&template);
-    let schema = if options.indexes { "with indexes on all foreign keys" } else { "the platform's own indexes" };
+    let schema = if indexes { "with indexes on all foreign keys" } else { "the platform's own indexes" };
     let reference = |program| reference("event-cleanup", program);
     Contest {
         title: format!("event-cleanup: {events} events, {} objects, {schema}", assets.len()),
         cluster,
         template: &template,
         objects: &assets,
+        stored_as: Objects::Files,
         programs: &[
             Program { name: "(a) row by row", command: &reference("row-by-row") },
             Program { name: "(b) upkeep", command: &|place| place.upkeep(&CLEAN_UP) },
@@ -68,7 +70,7 @@ fn contest(cluster: &Cluster, events: u32, options: &Options) {
             Program { name: "(c') floor: objects meanwhile", command: &reference("floor-overlapped") },
         ],
         floor: 2,
-        repeat: options.repeat,
+        options,
         check: &|done: &Done<'_>| {
             assert_nothing_left(done.cluster, done.database);
             assert_eq!(done.objects, 0);

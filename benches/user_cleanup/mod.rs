@@ -4,7 +4,9 @@
 mod row_by_row;
 
 use crate::contest::{Contest, Done, Place, Program};
+use crate::options::Options;
 use crate::platform::Cluster;
+use crate::s3_process::Objects;
 
 /// upkeep's arguments.
 const CLEAN_UP: [&str; 5] = ["jobs", "execute", "user-cleanup", "--output", "json"];
@@ -59,18 +61,8 @@ pub(crate) fn child(words: &[&str]) {
 }
 
 pub(crate) fn measure(cluster: &Cluster, words: &[&str]) {
-    let (mut users, mut repeat, mut indexes) = (2_000_u32, 3, false);
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        let mut value =
-            || words.next().and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{word} needs a number"));
-        match *word {
-            "--users" => users = value(),
-            "--repeat" => repeat = value() as usize,
-            "--indexes" => indexes = true,
-            other => panic!("unknown argument {other}; known are --users, --repeat, --indexes"),
-        }
-    }
+    let options = Options::parse(words, &["--users", "--indexes", "--repeat", "--only"]);
+    let (users, indexes) = (options.number("--users", 2_000), options.is_set("--indexes"));
     let template = cluster.filled_by(&[&rows(users), if indexes { INDEXES } else { "" }]);
     let schema = if indexes { "with indexes on all foreign keys" } else { "the platform's own indexes" };
     Contest {
@@ -78,6 +70,7 @@ pub(crate) fn measure(cluster: &Cluster, words: &[&str]) {
         cluster,
         template: &template,
         objects: &[],
+        stored_as: Objects::Files,
         programs: &[
             Program {
                 name: "(a) row by row",
@@ -86,7 +79,7 @@ pub(crate) fn measure(cluster: &Cluster, words: &[&str]) {
             Program { name: "(b) upkeep", command: &|place| place.upkeep(&CLEAN_UP) },
         ],
         floor: 1,
-        repeat,
+        options: &options,
         check: &|done: &Done<'_>| {
             let number = |sql: &str| done.cluster.number(done.database, sql);
             assert_eq!(number("SELECT count(*) FROM users WHERE disabled_since IS NOT NULL"), 0);

@@ -14,10 +14,14 @@ use hyper_util::server::conn::auto;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
-use s3s::{S3Result, s3_error};
+use s3s::{S3, S3Result, s3_error};
 use tempfile::TempDir;
 
 use crate::background::Background;
+
+mod index;
+
+pub use self::index::Index;
 
 /// The one access key the server knows.
 pub const ACCESS_KEY: &str = "upkeep-test-access";
@@ -37,9 +41,18 @@ pub struct S3Server {
 impl S3Server {
     /// Starts a server without buckets on a free port of the loopback interface.
     pub fn start() -> Self {
+        Self::serving(|root| s3s_fs::FileSystem::new(root).expect("a root for the objects"))
+    }
+
+    /// Starts a server, likewise without buckets, that answers from `index`, in whatever bucket.
+    pub fn of_index(index: Index) -> Self {
+        Self::serving(|_| index)
+    }
+
+    fn serving<S: S3>(backend: impl FnOnce(&Path) -> S) -> Self {
         let root = tempfile::Builder::new().prefix("upkeep-s3-").tempdir().expect("a temporary directory");
         let counts = Counts::default();
-        let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(root.path()).expect("a root for the objects"));
+        let mut builder = S3ServiceBuilder::new(backend(root.path()));
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         builder.set_access(Gate { root: root.path().to_owned(), counts: Arc::clone(&counts) });
         let service = builder.build();
