@@ -5,7 +5,7 @@
 //! cargo bench --bench jobs -- event-cleanup [--events 5000,20000] [--indexes] [--million]
 //! cargo bench --bench jobs -- user-cleanup [--users 2000] [--indexes]
 //! cargo bench --bench jobs -- room-cleanup [--rooms 50000] [--held 5000] [--indexes]
-//! cargo bench --bench jobs -- sync-storage-files [--assets 20000,100000]
+//! cargo bench --bench jobs -- sync-storage-files [--assets 20000,100000] [--page-ms 22]
 //! cargo bench --bench jobs -- keycloak-account-sync [--accounts 100000]
 //! ```
 //!
@@ -34,6 +34,7 @@ mod user_cleanup;
 mod work;
 
 use platform::Cluster;
+use s3_process::Objects;
 
 /// The first argument of the processes that the benchmarks start from their own program.
 const CHILD: &str = "child";
@@ -44,7 +45,8 @@ fn main() {
     let is_asked_for = arguments.iter().any(|word| word == "--bench");
     let words: Vec<&str> = arguments.iter().map(String::as_str).filter(|word| *word != "--bench").collect();
     match words.as_slice() {
-        [CHILD, "s3", objects] => s3_process::serve(objects),
+        [CHILD, "s3"] => s3_process::serve(Objects::Files),
+        [CHILD, "s3", page_ms] => s3_process::serve(Objects::Entries { page_ms: page_ms.parse().unwrap() }),
         [CHILD, "event-cleanup", program @ ..] => work::child(&event_cleanup::WORK, program),
         [CHILD, "room-cleanup", program @ ..] => work::child(&room_cleanup::WORK, program),
         [CHILD, "user-cleanup", program @ ..] => user_cleanup::child(program),

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use upkeep_test_servers::s3::{Bucket, Index, S3Server};
 
@@ -18,26 +19,22 @@ const OPERATIONS: [&str; 5] = ["DeleteObject", "DeleteObjects", "HeadObject", "H
 pub(crate) enum Objects {
     /// Files. Each page of a listing reads all their names.
     Files,
-    /// Entries of an index: listings are quick, and nothing can be deleted.
-    Entries,
-}
-
-impl Objects {
-    fn name(self) -> &'static str {
-        match self {
-            Objects::Files => "files",
-            Objects::Entries => "entries",
-        }
-    }
+    /// Entries of an index: nothing can be deleted, and a page of a listing takes so many milliseconds.
+    Entries { page_ms: u32 },
 }
 
 /// The server's own main function: tells where it is, then does what each line says and answers with a number, until
 /// its standard input is closed.
-pub(crate) fn serve(objects: &str) {
-    let index = Index::default();
-    let server = if objects == Objects::Files.name() { S3Server::start() } else { S3Server::of_index(index.clone()) };
+pub(crate) fn serve(objects: Objects) {
+    let (server, index) = match objects {
+        Objects::Files => (S3Server::start(), Index::default()),
+        Objects::Entries { page_ms } => {
+            let index = Index::new(Duration::from_millis(page_ms.into()));
+            (S3Server::of_index(index.clone()), index)
+        }
+    };
     let server = server.with_bucket(BUCKET);
-    let bucket = (objects == Objects::Files.name()).then(|| server.bucket(BUCKET));
+    let bucket = (objects == Objects::Files).then(|| server.bucket(BUCKET));
     println!("{}", server.uri());
     for line in std::io::stdin().lines() {
         let line = line.unwrap();
@@ -80,7 +77,10 @@ pub(crate) struct S3Process {
 impl S3Process {
     pub(crate) fn start(objects: Objects) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args([CHILD, "s3", objects.name()]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args([CHILD, "s3"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        if let Objects::Entries { page_ms } = objects {
+            command.arg(page_ms.to_string());
+        }
         let mut process = command.spawn().unwrap();
         let (questions, answers) = (process.stdin.take(), BufReader::new(process.stdout.take().unwrap()));
         let mut server = Self { process, questions, answers, uri: String::new() };

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use s3s::dto::{
     HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output,
@@ -13,12 +14,20 @@ use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 /// The sizes of objects by their keys; clones share them. It can only be read over S3.
 #[derive(Debug, Clone, Default)]
-pub struct Index(Arc<Mutex<BTreeMap<String, i64>>>);
+pub struct Index {
+    objects: Arc<Mutex<BTreeMap<String, i64>>>,
+    page_time: Duration,
+}
 
 impl Index {
+    /// No objects yet. A page of a listing takes `page_time`, however many are asked for at once.
+    pub fn new(page_time: Duration) -> Self {
+        Self { page_time, ..Self::default() }
+    }
+
     /// The objects, to be changed past the server.
     pub fn objects(&self) -> MutexGuard<'_, BTreeMap<String, i64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -41,6 +50,7 @@ impl S3 for Index {
         &self,
         request: S3Request<ListObjectsV2Input>,
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
+        tokio::time::sleep(self.page_time).await;
         let ListObjectsV2Input { prefix, start_after, continuation_token, max_keys, .. } = request.input;
         let (prefix, limit) = (prefix.unwrap_or_default(), max_keys.unwrap_or(1_000).clamp(0, 1_000));
         // The token is the last key of the page before.
