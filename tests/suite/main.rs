@@ -26,6 +26,7 @@ mod generations;
 mod inherit;
 mod invite_cleanup;
 mod keycloak_account_sync;
+mod pages;
 mod properties;
 mod races;
 mod room_cleanup;

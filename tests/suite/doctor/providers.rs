@@ -97,9 +97,7 @@ fn a_name_to_log_in_with_is_no_user_id() {
 fn a_realm_that_would_not_tell_about_accounts() {
     let mut site = Site::new(DatabaseKind::Sqlite, StorageKind::Directory);
     let realm = Keycloak::start().unwrap();
-    let (api, authority) = (realm.api_base_url(), realm.authority());
-    let keys = format!("api_base_url = {api:?}\nauthority = {authority:?}\nclient_id = {:?}", keycloak::CLIENT_ID);
-    site.set("identity", &format!("{keys}\nclient_secret = '{}'", keycloak::CLIENT_SECRET));
+    site.set_identity(&realm, "");
     assert!(trouble(&site, &doctor(&site, 4)).contains("/admin/realms/meet lists no account at all"));
     realm.add([keycloak::User::new("alice", true)]);
     assert!(doctor(&site, 0).stdout.contains("/admin/realms/meet lists accounts"));

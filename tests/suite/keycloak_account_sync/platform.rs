@@ -141,10 +141,10 @@ fn a_locked_table_ends_it() {
     [INFO ] Accounts listed: 2
     [ERROR] [uuid]: canceling statement due to lock timeout
     [INFO ]
-    [ERROR] the database refused 20 users in a row; the last time it said: canceling statement due to lock timeout
+    [ERROR] the database refused 20 user accounts in a row; the last time it said: canceling statement due to lock timeout
     [ERROR] Job failed
     --- stderr
-    error: the database refused 20 users in a row; the last time it said: canceling statement due to lock timeout
+    error: the database refused 20 user accounts in a row; the last time it said: canceling statement due to lock timeout
     hint: what was finished is safe; remove the cause and run the job again
     ");
     transaction.rollback().unwrap();

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde_json::Value;
 use upkeep_test_servers::Keycloak;
-use upkeep_test_servers::keycloak::{CLIENT_ID, CLIENT_SECRET};
 use uuid::Uuid;
 
 use super::JOB;
@@ -42,9 +41,7 @@ impl Platform {
 
     /// Writes the section of the identity provider, with further keys.
     pub(super) fn configure(&mut self, more: &str) {
-        let (api, authority) = (self.keycloak.api_base_url(), self.keycloak.authority());
-        let keys = format!("api_base_url = {api:?}\nauthority = {authority:?}\nclient_id = {CLIENT_ID:?}");
-        self.site.set("identity", &format!("{keys}\nclient_secret = '{CLIENT_SECRET}'\n{more}"));
+        self.site.set_identity(&self.keycloak, more);
     }
 
     /// Adds users of the first tenant.

@@ -18,8 +18,9 @@ use std::sync::Mutex;
 
 use diesel::connection::{Connection, SimpleConnection};
 use tempfile::TempDir;
-use upkeep_test_servers::Postgres;
+use upkeep_test_servers::keycloak::{CLIENT_ID, CLIENT_SECRET};
 use upkeep_test_servers::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
+use upkeep_test_servers::{Keycloak, Postgres};
 
 pub(crate) use self::permissions::{NUMBER_OF_PERMISSIONS, look_alikes};
 pub(crate) use self::process::{Running, bare, bound_by_permissions, run_bare, run_with_input, shell};
@@ -169,6 +170,13 @@ impl Site {
                  secret_key = \"{SECRET_KEY}\""
             ),
         );
+    }
+
+    /// Lets upkeep ask this identity provider, with further keys.
+    pub(crate) fn set_identity(&mut self, keycloak: &Keycloak, more: &str) {
+        let (api, authority) = (keycloak.api_base_url(), keycloak.authority());
+        let keys = format!("api_base_url = {api:?}\nauthority = {authority:?}\nclient_id = {CLIENT_ID:?}");
+        self.set("identity", &format!("{keys}\nclient_secret = {CLIENT_SECRET:?}\n{more}"));
     }
 
     /// Lets upkeep reach the database behind another port, such as a proxy's.

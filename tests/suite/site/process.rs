@@ -1,12 +1,13 @@
 //! Commands beyond a plain run: without a site, with input, under way, without a root user's powers.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::{Run, finish};
+use super::{Run, Site, finish};
 
 /// An 80-column terminal's width, as far as help is concerned.
 const COLUMNS: (&str, &str) = ("COLUMNS", "80");
@@ -39,12 +40,25 @@ pub(crate) fn run_with_input(mut command: Command, input: &[u8]) -> Run {
 /// Runs a shell's command line in which `upkeep` is the program under test.
 pub(crate) fn shell(script: &str) -> Run {
     let directory = TempDir::new().unwrap();
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_upkeep"), directory.path().join("upkeep")).unwrap();
-    let path = format!("{}:/usr/bin:/bin", directory.path().display());
+    finish(in_shell(directory.path(), script).spawn().unwrap())
+}
+
+fn in_shell(directory: &Path, script: &str) -> Command {
+    let programs = Path::new(env!("CARGO_BIN_EXE_upkeep")).parent().unwrap();
+    let path = format!("{}:/usr/bin:/bin", programs.display());
     let mut command = Command::new("bash");
-    command.args(["-c", script]).current_dir(directory.path()).env_clear().envs([("PATH", path.as_str()), COLUMNS]);
+    command.args(["-c", script]).current_dir(directory).env_clear().envs([("PATH", path.as_str()), COLUMNS]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    finish(command.spawn().unwrap())
+    command
+}
+
+impl Site {
+    /// Runs a shell's command line in which `upkeep` is the program under test, configured for this site.
+    pub(crate) fn shell(&self, script: &str) -> Run {
+        let mut command = in_shell(self.path(), script);
+        command.env("UPKEEP_CONFIG", self.configuration());
+        finish(command.spawn().unwrap())
+    }
 }
 
 /// The same command for a user whom file permissions bind; root gives up the power to ignore them.
