@@ -204,6 +204,11 @@ impl Difference {
         self.wrong() + self.missing()
     }
 
+    /// Whether the store has the object of any asset.
+    pub(super) fn has_present(&self) -> bool {
+        self.present > 0
+    }
+
     /// How many assets without an object are left to a further look.
     pub(super) fn missing_beyond(&self) -> u64 {
         self.counted.missing

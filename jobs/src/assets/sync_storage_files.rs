@@ -134,7 +134,12 @@ impl Synchronization<'_> {
     fn change_all(&mut self, mut difference: Difference) -> anyhow::Result<()> {
         if self.handling == Handling::DeleteAssetEntry {
             // Not earlier: a run that is refused changes nothing, and only now is the store known to be the platform's.
-            drain_outbox(self.context, &mut self.database, sample_of_objects)?;
+            // A few assets more would tell nothing new; should the first of them all be missing, they would rather keep
+            // this job from what the guard has let pass.
+            let is_known = difference.has_present();
+            drain_outbox(self.context, &mut self.database, |connection, number| {
+                if is_known { Ok(Vec::new()) } else { sample_of_objects(connection, number) }
+            })?;
         }
         loop {
             let (until, missing) = (difference.until, difference.missing_beyond());

@@ -108,6 +108,27 @@ fn a_store_that_has_none_of_the_assets_is_always_refused() {
     }
 }
 
+/// That the store is the right one has been found out by then, from all assets and not from the first few.
+#[test]
+fn leftovers_are_no_reason_to_refuse_what_the_guard_has_let_pass() {
+    for (database, storage) in EVERYWHERE {
+        let platform = Platform::new(database, storage);
+        let assets = platform.many(60, 3);
+        for asset in &assets[30..] {
+            platform.site.store(&key(*asset), b"123");
+        }
+        let dialect = platform.site.dialect();
+        platform.site.execute(&format!(
+            "INSERT INTO upkeep_pending_deletions (kind, location, target, bytes, job, run_id, recorded_at) \
+             VALUES ('shared_folder', 'elsewhere', 'x', 0, 'event-cleanup', {}, {})",
+            dialect.uuid(uuid::Uuid::new_v4()),
+            dialect.instant(chrono::Utc::now()),
+        ));
+        let report = platform.sync(DELETE, &[]).expect(0).report();
+        assert_eq!((&report["counts"]["deleted"], &report["backlog"]), (&30.into(), &1.into()));
+    }
+}
+
 #[test]
 fn deletion_can_be_switched_off_and_zeroing_is_none() {
     for database in [DatabaseKind::Postgres, DatabaseKind::Sqlite] {
