@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::kept_users::KeptUsers;
 use crate::each;
-use crate::kit::{Cleanup, Context, Preparation, Removal, Step, Stores};
+use crate::kit::{Cleanup, Context, Held, Preparation, Removal, Step, Stores};
 use crate::meetings::event_removal::EventRemoval;
 use crate::meetings::room_removal;
 use crate::platform::database::{Connection, Database, Id, Ids, Instant, SqlIds, SqlInstant, SqlUuid, Uid};
@@ -70,20 +70,16 @@ impl Cleanup for OwnedEvents<'_> {
         due: &[OwnedEvent],
     ) -> anyhow::Result<Preparation> {
         let (events, cutoff): (Vec<_>, _) = (due.iter().map(|row| row.id.0).collect(), self.cutoff);
-        self.removal.prepare(context, database, stores, &events, |connection, events| {
-            Ok(due_among(connection, events, cutoff, Step::Count)?.into_iter().collect())
+        self.removal.prepare(context, database, stores, &events, |connection, events, step| {
+            hold(connection, events, cutoff, step)
         })
     }
 
     fn remove(&mut self, connection: &mut Connection, due: &[&OwnedEvent], step: Step) -> QueryResult<Removal> {
         let events = Ids(due.iter().map(|row| row.id.0).collect());
-        let at_hand = due_among(connection, &events, self.cutoff, step)?;
-        let found: BTreeSet<_> = at_hand.iter().copied().collect();
-        let mut removal = self.removal.remove(connection, Ids(at_hand), step)?;
-        let others = Ids(events.0.into_iter().filter(|event| !found.contains(event)).collect());
-        if !others.0.is_empty() {
-            removal.locked.extend(due_among(connection, &others, self.cutoff, Step::Count)?);
-        }
+        let Held { due, locked } = hold(connection, &events, self.cutoff, step)?;
+        let mut removal = self.removal.remove(connection, Ids(due), step)?;
+        removal.locked.extend(locked);
         Ok(removal)
     }
 
@@ -98,6 +94,15 @@ impl Cleanup for OwnedEvents<'_> {
     fn folders_may_wait(&self) -> bool {
         self.removal.folders_may_wait()
     }
+}
+
+/// Those of `events` whose creators are due, and those of which somebody else has locked a row.
+fn hold(connection: &mut Connection, events: &Ids, cutoff: DateTime<Utc>, step: Step) -> QueryResult<Held> {
+    let due = due_among(connection, events, cutoff, step)?;
+    let found: BTreeSet<_> = due.iter().collect();
+    let others = Ids(events.0.iter().filter(|event| !found.contains(event)).copied().collect());
+    let locked = if others.0.is_empty() { Vec::new() } else { due_among(connection, &others, cutoff, Step::Count)? };
+    Ok(Held { due, locked })
 }
 
 /// Those of `events` whose creators are due.

@@ -39,6 +39,8 @@ pub struct Preparation {
     pub not_ready: BTreeSet<Uuid>,
     /// Those among them whose turn comes when the others have been removed; never all.
     pub later: BTreeSet<Uuid>,
+    /// Those among them that somebody else has locked.
+    pub locked: BTreeSet<Uuid>,
     /// Those among them that stay although they are due, and why.
     pub failed: BTreeMap<Uuid, String>,
     /// How many of them are no longer due.

@@ -54,6 +54,8 @@ pub(super) struct Pass<'p, 'a, C: Cleanup> {
     patience: Patience,
     /// Items to try again at the end, with the reason why they could not be removed so far.
     waiting: BTreeMap<Uuid, (C::Row, String)>,
+    /// Items still there whose shared folder was removed: the network cannot be rolled back.
+    without_folder: BTreeSet<Uuid>,
 }
 
 impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
@@ -65,6 +67,7 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
             removed: 0,
             patience: Patience::new(),
             waiting: BTreeMap::new(),
+            without_folder: BTreeSet::new(),
         }
     }
 
@@ -93,6 +96,7 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
         while !due.is_empty() {
             let prepared = self.cleanup.prepare(self.run.context, self.run.database, &self.run.stores, &due)?;
             crash_point("prepared");
+            self.without_folder.extend(&prepared.without_folder);
             self.note_unready(&due, &prepared);
             self.remove(due.iter().filter(|row| !prepared.not_ready.contains(&C::key(row))).collect(), &prepared)?;
             if let Some(problem) = prepared.end {
@@ -122,7 +126,7 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
                 Ok(()) => {}
                 Err(Refused::Run(error)) => return Err(error),
                 Err(Refused::Constraint(reason)) if part.len() == 1 => {
-                    self.cleanup.stays(self.run.context, part[0], reason);
+                    self.stays(part[0], reason);
                 }
                 Err(Refused::Rows(reason)) if part.len() == 1 || self.patience.is_lost() => {
                     self.put_off(&part, &reason)?;
@@ -143,8 +147,11 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
 
     fn note_unready(&mut self, due: &[C::Row], prepared: &Preparation) {
         for row in due {
-            if let Some(reason) = prepared.failed.get(&C::key(row)) {
-                self.cleanup.stays(self.run.context, row, reason.clone());
+            let key = C::key(row);
+            if let Some(reason) = prepared.failed.get(&key) {
+                self.stays(row, reason.clone());
+            } else if prepared.locked.contains(&key) {
+                self.waiting.insert(key, (row.clone(), LOCKED.to_owned()));
             }
         }
         if C::COUNTS {
@@ -178,9 +185,8 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
             if locked.contains(&key) {
                 self.waiting.insert(key, ((*row).clone(), LOCKED.to_owned()));
             } else if let Some(reason) = removal.failed.get(&key) {
-                self.cleanup.stays(self.run.context, row, reason.clone());
-            } else if prepared.without_folder.contains(&key) && !gone.contains(&key) {
-                // The network cannot be rolled back.
+                self.stays(row, reason.clone());
+            } else if self.without_folder.remove(&key) && !gone.contains(&key) {
                 let words = format!("{} {key} changed meanwhile and stays, but its shared folder is gone", C::ITEM.0);
                 self.run.context.report().warn(words);
             }
@@ -206,6 +212,15 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
         }
     }
 
+    /// Takes note of an item that stays although it is due.
+    fn stays(&mut self, row: &C::Row, reason: String) {
+        let reason = match self.without_folder.remove(&C::key(row)) {
+            true => format!("{reason}; its shared folder is gone already"),
+            false => reason,
+        };
+        self.cleanup.stays(self.run.context, row, reason);
+    }
+
     /// Keeps rows that were refused for another try at the end.
     fn put_off(&mut self, rows: &[&C::Row], reason: &str) -> Result<(), Problem> {
         self.patience.refused(C::ITEM.1, reason)?;
@@ -226,7 +241,7 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
             }
         }
         for (row, reason) in std::mem::take(&mut self.waiting).into_values() {
-            self.cleanup.stays(self.run.context, &row, reason);
+            self.stays(&row, reason);
         }
         Ok(())
     }

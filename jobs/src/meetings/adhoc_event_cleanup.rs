@@ -113,8 +113,9 @@ impl Cleanup for AdhocEvents {
     ) -> anyhow::Result<Preparation> {
         let events: Vec<_> = due.iter().map(Candidate::id).collect();
         let candidates = self.candidates;
-        self.removal.prepare(context, database, stores, &events, |connection, events| {
-            Ok(candidates.due(connection, events)?.into_iter().collect())
+        self.removal.prepare(context, database, stores, &events, |connection, events, step| {
+            let items: Vec<_> = due.iter().filter(|item| events.0.contains(&item.id())).collect();
+            candidates.hold(connection, &items, step)
         })
     }
 

@@ -19,7 +19,7 @@ use super::event_removal::{self, EventRemoval};
 use super::schedule::{self, End, Schedule};
 use super::schema::{self, Schema};
 use super::{permissions, room_removal};
-use crate::kit::{Cleanup, Context, Due, Job, Preparation, Removal, Report, Step, Stores, clean_up, days_before};
+use crate::kit::{Cleanup, Context, Due, Held, Job, Preparation, Removal, Report, Step, Stores, clean_up, days_before};
 use crate::platform::Problem;
 use crate::platform::database::{Connection, Database, Ids, Requirement};
 
@@ -127,22 +127,16 @@ impl Cleanup for EndedEvents {
     ) -> anyhow::Result<Preparation> {
         let events: Vec<_> = due.iter().map(|row| row.event).collect();
         let (cutoff, schema) = (self.cutoff, &self.schema);
-        self.removal.prepare(context, database, stores, &events, |connection, events| {
-            let rows = schedule::of(connection, schema, events, Step::Count)?;
-            Ok(still_past(cutoff, &rows, due).into_iter().collect())
+        self.removal.prepare(context, database, stores, &events, |connection, events, step| {
+            hold(connection, schema, cutoff, events, due, step)
         })
     }
 
     fn remove(&mut self, connection: &mut Connection, due: &[&Schedule], step: Step) -> QueryResult<Removal> {
         let events = Ids(due.iter().map(|row| row.event).collect());
-        let rows = schedule::of(connection, &self.schema, &events, step)?;
-        let past = Ids(still_past(self.cutoff, &rows, due.iter().copied()));
-        let mut removal = self.removal.remove(connection, past, step)?;
-        let at_hand: BTreeSet<_> = rows.iter().map(|row| row.event).collect();
-        let others = Ids(events.0.into_iter().filter(|event| !at_hand.contains(event)).collect());
-        if !others.0.is_empty() {
-            removal.locked.extend(schedule::existing(connection, &self.schema, &others)?);
-        }
+        let Held { due, locked } = hold(connection, &self.schema, self.cutoff, &events, due.iter().copied(), step)?;
+        let mut removal = self.removal.remove(connection, Ids(due), step)?;
+        removal.locked.extend(locked);
         Ok(removal)
     }
 
@@ -153,6 +147,24 @@ impl Cleanup for EndedEvents {
     fn folders_may_wait(&self) -> bool {
         self.removal.folders_may_wait()
     }
+}
+
+/// Those of `events` that are over at `cutoff`, with their rows locked when they are to be removed, and those that
+/// somebody else has locked.
+fn hold<'a>(
+    connection: &mut Connection,
+    schema: &Schema,
+    cutoff: DateTime<Utc>,
+    events: &Ids,
+    judged: impl IntoIterator<Item = &'a Schedule>,
+    step: Step,
+) -> QueryResult<Held> {
+    let rows = schedule::of(connection, schema, events, step)?;
+    let due = still_past(cutoff, &rows, judged);
+    let at_hand: BTreeSet<_> = rows.iter().map(|row| row.event).collect();
+    let others = Ids(events.0.iter().filter(|event| !at_hand.contains(event)).copied().collect());
+    let locked = if others.0.is_empty() { Vec::new() } else { schedule::existing(connection, schema, &others)? };
+    Ok(Held { due, locked })
 }
 
 /// The events of `rows` that are over at `cutoff`. A schedule that is as it was `judged` need not be worked out again,

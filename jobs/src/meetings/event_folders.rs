@@ -12,14 +12,14 @@ use uuid::Uuid;
 
 use super::schema::Schema;
 use crate::each;
-use crate::kit::{Context, PendingFolder, Preparation, Stores};
-use crate::platform::database::{Connection, Database, Ids, SqlIds, SqlUuid, Uid};
+use crate::kit::{Context, Held, PendingFolder, Preparation, Step, Stores};
+use crate::platform::database::{Connection, Database, DatabaseError, Ids, SqlIds, SqlUuid, Uid};
 use crate::platform::shared_folders::SharedFolder;
 use crate::platform::{Kind, Problem};
 
 /// Folders are removed so many at a time: just before, it is checked once more that their events are due, and right
 /// after, the events go. What the network makes of it cannot be locked or rolled back, so that an event which is moved
-/// to a later day in between loses its folder all the same.
+/// to a later day in between loses its folder all the same; but not one that is just being moved when it is checked.
 const AT_ONCE: usize = 32;
 
 #[derive(QueryableByName)]
@@ -40,7 +40,8 @@ pub(super) type SeenTo = BTreeMap<Uuid, SharedFolder>;
 /// whose folder could not be removed is a failure, is not ready, and ends the run after this batch; else its folder is
 /// pending.
 ///
-/// `still_due` tells which of the given events are due at this moment; the others keep their folders.
+/// `hold` tells which of the given events are due at this moment, and which of these are locked; these and those that
+/// are no longer due keep their folders.
 pub(super) fn remove(
     context: &Context,
     database: &mut Database,
@@ -48,7 +49,7 @@ pub(super) fn remove(
     stores: &Stores,
     due: &[Uuid],
     failure_keeps_event: bool,
-    mut still_due: impl FnMut(&mut Connection, &Ids) -> QueryResult<BTreeSet<Uuid>>,
+    hold: impl FnMut(&mut Connection, &Ids, Step) -> QueryResult<Held>,
 ) -> anyhow::Result<(Preparation, SeenTo)> {
     let all = Ids(due.to_vec());
     let mut rows = database.read(|connection| folders(connection, schema, &all, ""))?;
@@ -58,12 +59,14 @@ pub(super) fn remove(
     let mut pending_folders = Vec::new();
     let mut without_folder = BTreeSet::new();
     let mut failed = BTreeMap::new();
-    let mut skipped = 0;
+    let (mut locked, mut skipped) = (BTreeSet::new(), 0);
     if !rows.is_empty() {
         let events = Ids(rows.iter().map(|row| row.event_id.0).collect());
-        let still_due = database.read(|connection| still_due(connection, &events))?;
-        rows.retain(|row| still_due.contains(&row.event_id.0));
-        skipped = (events.0.len() - rows.len()) as u64;
+        let held = at_this_moment(database, &events, hold)?;
+        let due: BTreeSet<_> = held.due.into_iter().collect();
+        locked.extend(held.locked);
+        rows.retain(|row| due.contains(&row.event_id.0));
+        skipped = (events.0.len() - rows.len() - locked.len()) as u64;
         let folders: Vec<_> = rows.iter().map(FolderRow::folder).collect();
         let results = stores.folders.remove_many(&folders, context.stop())?;
         for ((row, folder), result) in rows.iter().zip(folders).zip(results) {
@@ -89,7 +92,24 @@ pub(super) fn remove(
              or let such events go with \"fail_on_shared_folder_deletion_error\": false",
         )
     });
-    Ok((Preparation { not_ready, later, failed, skipped, without_folder, pending_folders, end }, seen_to))
+    Ok((Preparation { not_ready, later, locked, failed, skipped, without_folder, pending_folders, end }, seen_to))
+}
+
+/// Which of `events` are due at this moment. Their locks are tried, as they will be taken when the events go: what
+/// somebody else has locked may be about to change.
+fn at_this_moment(
+    database: &mut Database,
+    events: &Ids,
+    mut hold: impl FnMut(&mut Connection, &Ids, Step) -> QueryResult<Held>,
+) -> Result<Held, DatabaseError> {
+    match database.write(|connection| hold(connection, events, Step::Remove)) {
+        // A lock that cannot be passed over. Whose it is comes out when the events go one by one.
+        Err(DatabaseError::Rejected(reason)) => {
+            log::debug!("the events are looked at without locks: {reason}");
+            database.read(|connection| hold(connection, events, Step::Count))
+        }
+        held => held,
+    }
 }
 
 /// Those of `events` that have a folder which was not seen to: it came into being, or in place of another, after

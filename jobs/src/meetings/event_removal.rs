@@ -15,7 +15,7 @@ use super::permissions::{self, Of};
 use super::schema::Schema;
 use super::{room_removal, rows};
 use crate::each;
-use crate::kit::{Context, Preparation, Removal, Step, Stores};
+use crate::kit::{Context, Held, Preparation, Removal, Step, Stores};
 use crate::platform::database::Requirement::{IfThere, Table};
 use crate::platform::database::{Connection, Database, Id, Ids, Requirement, SqlIds};
 
@@ -55,8 +55,8 @@ impl EventRemoval {
         !self.failure_keeps_event
     }
 
-    /// Removes the shared folders of the first events in `due`, outside any transaction; `still_due` tells which of the given
-    /// events are due at this moment.
+    /// Removes the shared folders of the first events in `due`, outside any transaction; `hold` tells which of the given
+    /// events are due at this moment, and which of these are locked.
     ///
     /// # Errors
     /// When the run has to end.
@@ -66,11 +66,10 @@ impl EventRemoval {
         database: &mut Database,
         stores: &Stores,
         due: &[Uuid],
-        still_due: impl FnMut(&mut Connection, &Ids) -> QueryResult<BTreeSet<Uuid>>,
+        hold: impl FnMut(&mut Connection, &Ids, Step) -> QueryResult<Held>,
     ) -> anyhow::Result<Preparation> {
         let keeps = self.failure_keeps_event;
-        let (preparation, seen_to) =
-            event_folders::remove(context, database, &self.schema, stores, due, keeps, still_due)?;
+        let (preparation, seen_to) = event_folders::remove(context, database, &self.schema, stores, due, keeps, hold)?;
         self.seen_to = seen_to;
         Ok(preparation)
     }

@@ -84,6 +84,51 @@ fn an_event_that_is_moved_while_its_folder_goes_stays_with_a_warning() {
     }
 }
 
+/// What the platform has in hand, and may be moving to a later day, keeps its folder.
+#[test]
+fn an_event_that_is_locked_keeps_its_folder() {
+    for (database, table) in [(Postgres, "event_dates"), (PostgresOld, "events")] {
+        let (site, nextcloud) = site(database);
+        let (event, other) = (with_folder(&nextcloud, "opentalk/first"), with_folder(&nextcloud, "opentalk/second"));
+        site.fill(&Sample::of([event.clone(), other]));
+        let mut platform = site.platform();
+        let mut moving = platform.transaction().unwrap();
+        let column = if table == "events" { "id" } else { "event_id" };
+        let sql = format!("UPDATE {table} SET ends_at = now() + interval '1 day' WHERE {column} = '{}'", event.id);
+        moving.batch_execute(&sql).unwrap();
+        let report = site.clean_up(&STRICT).expect(3).report();
+        assert_eq!((&report["counts"]["deleted"], &report["counts"]["failed"]), (&1.into(), &1.into()));
+        assert_eq!(report["failures"][0]["subject"], event.id.to_string());
+        assert!(report["failures"][0]["reason"].as_str().unwrap().contains("locked by another session"), "{report}");
+        moving.commit().unwrap();
+        let report = site.clean_up(&STRICT).expect(0).report();
+        assert_eq!((&report["counts"]["matched"], &report["warnings_total"]), (&0.into(), &0.into()));
+        assert_eq!(site.events(), [event.id].into());
+        assert_eq!(nextcloud.folders(), ["opentalk/first"]);
+        assert_eq!(nextcloud.shares().len(), 2);
+    }
+}
+
+/// An event that stays although its folder had to go first is not told of as if nothing had happened to it.
+#[test]
+fn an_event_that_stays_without_its_folder_is_told_of_as_such() {
+    for (database, id_type) in [(Postgres, "UUID"), (PostgresOld, "UUID"), (Sqlite, "BLOB")] {
+        let (site, nextcloud) = site(database);
+        let event = with_folder(&nextcloud, "opentalk/first");
+        site.fill(&Sample::of([event.clone()]));
+        site.execute(&format!(
+            "CREATE TABLE plugin_notes (subject {id_type} NOT NULL REFERENCES events (id)); \
+             INSERT INTO plugin_notes VALUES ({})",
+            site.dialect().uuid(event.id)
+        ));
+        let report = site.clean_up(&STRICT).expect(3).report();
+        assert_eq!(report["failures"][0]["subject"], event.id.to_string());
+        let reason = report["failures"][0]["reason"].as_str().unwrap();
+        assert!(reason.ends_with("; its shared folder is gone already"), "{reason}");
+        assert_eq!(site.events(), [event.id].into());
+    }
+}
+
 /// What was removed over the network cannot be brought back: only a few events at a time may wait without their folders
 /// for the transaction in which they go, however many are due.
 #[test]
