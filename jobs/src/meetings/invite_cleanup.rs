@@ -50,7 +50,7 @@ Active invites without an expiration, or with one at or after that point in time
 and by e-mail.";
     const REQUIRES: &'static [&'static [Requirement]] =
         // Assets for the sample of objects: the outbox may hold other jobs' objects.
-        &[&schema::REQUIRES, &INVITES, &permissions::REQUIRES, &[Table("assets", &["id"])]];
+        &[&schema::REQUIRES, &INVITES, &permissions::REQUIRES, &[Table("assets", &["id", "size"])]];
     type Parameters = Parameters;
 
     fn execute(context: &Context, parameters: Parameters) -> anyhow::Result<Report> {

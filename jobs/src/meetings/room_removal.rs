@@ -66,14 +66,16 @@ pub(crate) fn remove_with(
     Ok(Removal { ids: rooms.0.clone(), rows, objects, ..Removal::default() })
 }
 
-/// The keys of up to `number` assets of the platform, whichever.
+/// The keys of up to `number` assets of the platform, whichever, but rather of those that are known to have contents:
+/// sync-storage-files sets the sizes of others to zero, whose objects are missing for good. Where the platform has
+/// never filled in sizes, all are the same.
 ///
 /// # Errors
 /// When they cannot be read.
 pub fn sample_of_objects(connection: &mut Connection, number: usize) -> QueryResult<Vec<String>> {
     let number = i64::try_from(number).unwrap_or(i64::MAX);
     let assets: Vec<Id> = each!(connection, c => {
-        diesel::sql_query("SELECT id FROM assets ORDER BY id LIMIT $1").bind::<BigInt, _>(number).load(c)
+        diesel::sql_query("SELECT id FROM assets ORDER BY size > 0 DESC, id LIMIT $1").bind::<BigInt, _>(number).load(c)
     })?;
     Ok(assets.into_iter().map(|asset| object_key(asset.id)).collect())
 }

@@ -129,6 +129,24 @@ fn leftovers_are_no_reason_to_refuse_what_the_guard_has_let_pass() {
     }
 }
 
+/// Nobody expects objects of assets that were set to zero for want of them.
+#[test]
+fn assets_that_were_set_to_zero_do_not_make_it_another_platforms_store() {
+    for (database, storage) in EVERYWHERE {
+        let platform = Platform::new(database, storage);
+        let assets = platform.many(60, 3);
+        for asset in &assets[30..] {
+            platform.site.store(&key(*asset), b"123");
+        }
+        let clean_up = || platform.site.job("event-cleanup", &["--parameters", r#"{"days_since_last_occurrence": 2}"#]);
+        clean_up().expect(4);
+        assert_eq!(platform.sync(ZERO, &[]).expect(0).report()["figures"]["zeroed"], 30);
+        let report = clean_up().expect(0).report();
+        assert_eq!((&report["counts"]["deleted"], &report["rows"]["assets"]), (&1.into(), &60.into()));
+        assert!(platform.site.objects().is_empty());
+    }
+}
+
 #[test]
 fn deletion_can_be_switched_off_and_zeroing_is_none() {
     for database in [DatabaseKind::Postgres, DatabaseKind::Sqlite] {
