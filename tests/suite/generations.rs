@@ -2,10 +2,12 @@
 
 use insta::assert_snapshot;
 use serde_json::json;
-use upkeep_test_servers::{Nextcloud, Postgres, postgres};
+use upkeep_test_servers::keycloak::{CLIENT_ID, CLIENT_SECRET, User};
+use upkeep_test_servers::{Keycloak, Nextcloud, Postgres, postgres};
 
 use crate::event_cleanup::{Fate, kinds};
 use crate::folders::connect;
+use crate::room_cleanup::fill_with_orphans;
 use crate::site::{DatabaseKind, Event, NUMBER_OF_PERMISSIONS, Occurs, Sample, Site, StorageKind};
 
 /// How the platform's own migrations lead from the old generation to the new one: a name, the SQL, and what `database
@@ -101,6 +103,57 @@ fn databases_between_the_generations_are_cleaned_up_as_either() {
             assert_eq!(rules as u64, NUMBER_OF_PERMISSIONS * left.len() as u64, "{name}");
         }
         assert_eq!(report["warnings_total"], kinds.iter().filter(|kind| kind.2 == Fate::StaysWithWarning).count());
+    }
+}
+
+/// What the other jobs would do there, and that it is what they do.
+#[test]
+fn every_job_knows_databases_between_the_generations() {
+    for last in 0..STEPS.len() {
+        let name = STEPS[last].0;
+        let mut site = old();
+        let keycloak = Keycloak::start().unwrap();
+        let (api, authority) = (keycloak.api_base_url(), keycloak.authority());
+        let keys = format!("api_base_url = {api:?}\nauthority = {authority:?}\nclient_id = {CLIENT_ID:?}");
+        site.set("identity", &format!("{keys}\nclient_secret = '{CLIENT_SECRET}'"));
+        keycloak.add([User::new("somebody else", true)]);
+        let adhoc = Event { adhoc: true, ..Event::ended(-1).with_assets(1) };
+        let (owned, kept) = (Event::ended(-1).with_assets(1), Event::ended(-1).with_assets(2));
+        site.fill(&Sample::of([adhoc.clone(), owned.clone(), kept.clone()]));
+        fill_with_orphans(&site, [Event::ended(0).with_assets(1)]);
+        for (_, sql, _) in &STEPS[..=last] {
+            site.execute(sql);
+        }
+        let (of_owned, of_kept) = (owned.room, kept.room);
+        site.execute(&format!("UPDATE invites SET active = false WHERE room = '{of_kept}'"));
+        let run = |job: &str, more: &[&str], number: u64| {
+            let plan = site.job(job, &[more, &["--dry-run"]].concat()).expect(0).report()["plan"].clone();
+            let report = site.job(job, more).expect(0).report();
+            assert_eq!(plan["rows"], report["rows"], "{job} on {name}");
+            assert_eq!(plan["ids"].as_array().unwrap().len() as u64, number, "{job} on {name}");
+            let changed = report["counts"]["deleted"].as_u64().unwrap() + report["counts"]["updated"].as_u64().unwrap();
+            assert_eq!(changed, number, "{job} on {name}: {report}");
+            report
+        };
+        run("adhoc-event-cleanup", &[], 1);
+        run("room-cleanup", &[], 1);
+        run("invite-cleanup", &[], 1);
+        std::fs::remove_file(site.path().join("objects").join(&kept.keys()[0])).unwrap();
+        run("sync-storage-files", &["--parameters", r#"{"missing_storage_file_handling": "delete_asset_entry"}"#], 1);
+        site.execute(&format!(
+            "INSERT INTO users (oidc_sub, email, title, firstname, lastname, display_name, tenant_id, tariff_id) \
+                 SELECT 'somebody else', '', '', '', '', '', tenant_id, tariff_id FROM users LIMIT 1; \
+             UPDATE events SET created_by = u.id, updated_by = u.id FROM users u \
+                 WHERE u.oidc_sub = 'somebody else' AND events.room = '{of_kept}'"
+        ));
+        run("keycloak-account-sync", &[], 1);
+        site.execute("UPDATE users SET disabled_since = now() - interval '31 days' WHERE disabled_since IS NOT NULL");
+        let report = run("user-cleanup", &[], 2);
+        assert_eq!(report["rows"]["rooms"], 1, "{name}: {report}");
+        assert_eq!(site.events(), [kept.id].into(), "{name}");
+        assert_eq!(site.number(&format!("SELECT count(*) FROM rooms WHERE id <> '{of_owned}'")), 1);
+        assert_eq!(site.objects(), kept.keys()[1..].iter().cloned().collect());
+        assert!(site.outbox().is_empty());
     }
 }
 
