@@ -74,7 +74,7 @@ impl Config {
             storage: storage::storage(&mut settings, environment, &database)?,
             database,
             identity: identity::identity(&settings)?,
-            shared_folder: shared_folder::shared_folder(&settings)?,
+            shared_folder: shared_folder::shared_folder(&mut settings)?,
             safety: safety::safety(&settings)?,
             file: file.map(|file| file.path),
             settings,

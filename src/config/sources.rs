@@ -150,6 +150,11 @@ impl Settings {
         self.get(key).is_some_and(|setting| !matches!(setting.origin, Origin::Default))
     }
 
+    /// Whether `key` is taken from the platform's own configuration.
+    pub(super) fn is_inherited(&self, key: Key) -> bool {
+        matches!(self.get(key).map(|setting| &setting.origin), Some(Origin::Inherited { .. }))
+    }
+
     /// Sets a default that had to be worked out.
     pub(super) fn set_default(&mut self, key: Key, value: Value) {
         self.insert(key, Setting::new(value, Origin::Default));
@@ -225,8 +230,8 @@ impl Settings {
     pub(super) fn unusable(&self, setting: InvalidSetting) -> Problem {
         match keys::ALL.iter().find(|key| key.to_string() == setting.key) {
             Some(&key) => {
-                let inherited = matches!(self.get(key).map(|setting| &setting.origin), Some(Origin::Inherited { .. }));
-                let own = if inherited { "; or set it in upkeep's own configuration, which wins" } else { "" };
+                let own =
+                    if self.is_inherited(key) { "; or set it in upkeep's own configuration, which wins" } else { "" };
                 self.invalid(key, setting.fault).hint(format!("{}{own}", setting.hint))
             }
             None => setting.into(),

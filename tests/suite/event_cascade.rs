@@ -1,7 +1,9 @@
 //! What goes with an event and what does not, whatever the foreign keys say.
 
 use serde_json::json;
+use upkeep_test_servers::Nextcloud;
 
+use crate::folders::{connect, with_folder};
 use crate::site::{
     DatabaseKind, EVERYWHERE, Event, Exception, NUMBER_OF_PERMISSIONS, Occurs, Sample, Site, StorageKind, look_alikes,
 };
@@ -155,6 +157,39 @@ fn a_foreign_table_keeps_its_event_and_only_that() {
             for (table, expected) in [("event_invites", 1), ("room_assets", 1), ("event_dates", 1)] {
                 assert_eq!(site.rows_of(table).len(), expected, "kept whole: {table}");
             }
+        }
+    }
+}
+
+/// What goes over the network cannot be taken back: such an event keeps its shared folder, too.
+#[test]
+fn a_foreign_table_keeps_the_folder_of_its_event() {
+    for database in [Postgres, PostgresOld, Sqlite] {
+        for refers_to in ["events", "rooms"] {
+            let mut site = Site::new(database, StorageKind::Directory);
+            let nextcloud = Nextcloud::start().unwrap();
+            connect(&mut site, &nextcloud.url());
+            let [kept, goes] = ["opentalk/kept", "opentalk/goes"].map(|path| with_folder(&nextcloud, path));
+            site.fill(&Sample::of([kept.clone(), goes.clone()]));
+            let id = site.dialect().uuid(if refers_to == "events" { kept.id } else { kept.room });
+            let uuid = if database == Sqlite { "BLOB" } else { "UUID" };
+            site.execute(&format!(
+                "CREATE TABLE plugin_notes (subject {uuid} NOT NULL REFERENCES {refers_to} (id)); \
+                 CREATE TABLE plugin_likes (subject {uuid} NOT NULL REFERENCES {refers_to} (id) ON DELETE CASCADE); \
+                 INSERT INTO plugin_notes VALUES ({id}); INSERT INTO plugin_likes SELECT id FROM {refers_to}"
+            ));
+            let report = site.clean_up(&[]).expect(3).report();
+            assert_eq!((&report["counts"]["deleted"], &report["counts"]["failed"]), (&1.into(), &1.into()));
+            let reason = report["failures"][0]["reason"].as_str().unwrap();
+            assert!(reason.contains("plugin_notes") && reason.contains("does not know"), "{reason}");
+            assert_eq!((site.events(), nextcloud.folders()), ([kept.id].into(), vec!["opentalk/kept".to_owned()]));
+            assert_eq!(nextcloud.shares().len(), 2);
+            // It is no failure of the provider, which would end the run.
+            let strict = ["--parameters", r#"{"fail_on_shared_folder_deletion_error": true}"#];
+            site.clean_up(&strict).expect(3);
+            site.execute("DELETE FROM plugin_notes");
+            site.clean_up(&strict).expect(0);
+            assert!(site.events().is_empty() && nextcloud.folders().is_empty() && site.outbox().is_empty());
         }
     }
 }

@@ -31,7 +31,7 @@ fn site(database: DatabaseKind) -> (Site, Nextcloud) {
 }
 
 /// An ended event with a folder at the provider.
-fn with_folder(nextcloud: &Nextcloud, path: &str) -> Event {
+pub(crate) fn with_folder(nextcloud: &Nextcloud, path: &str) -> Event {
     let (write, read) = nextcloud.add_folder(path);
     let data = json!({"type": "nextcloud", "write_share_id": write, "read_share_id": read});
     Event::ended(31).with_assets(1).with_folder(path, data)

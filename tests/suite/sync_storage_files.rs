@@ -8,6 +8,8 @@ mod odd_stores;
 mod platform;
 mod random;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use insta::assert_snapshot;
 use serde_json::json;
 use upkeep_test_servers::fault_proxy::Request;
@@ -40,6 +42,33 @@ fn store_strangers(platform: &Platform, missing: Uuid) -> (u64, u64) {
     platform.site.store(&format!("other/{missing}"), b"12345");
     platform.site.store(&missing.to_string(), b"12345");
     (strangers.len() as u64, 5 * strangers.len() as u64)
+}
+
+/// A row that is written over with what it says already makes work for everybody, and a new version of it.
+#[test]
+fn rows_that_need_no_change_are_not_written() {
+    for database in [DatabaseKind::Postgres, DatabaseKind::PostgresOld] {
+        for handling in [ZERO, DELETE] {
+            let platform = Platform::new(database, StorageKind::Directory);
+            let in_sync = [platform.present(0), platform.present(7)];
+            let (wrong, missing) = (platform.with_id(Uuid::new_v4(), 9, Some(3)), platform.missing(5));
+            let zero_already = platform.missing(0);
+            let versions = || {
+                let rows = platform.site.texts("SELECT id || ' ' || xmin || ' ' || ctid FROM assets");
+                let rows = rows.iter().map(|row| row.split_once(' ').unwrap());
+                rows.map(|(id, version)| (id.parse().unwrap(), version.to_owned())).collect::<BTreeMap<Uuid, _>>()
+            };
+            let before = versions();
+            platform.sync(handling, &[]).expect(0);
+            let after = versions();
+            let written = before.keys().filter(|id| before.get(id) != after.get(id)).copied().collect::<BTreeSet<_>>();
+            let mut expected = BTreeSet::from([wrong, missing]);
+            expected.extend((handling == DELETE).then_some(zero_already));
+            assert_eq!(written, expected, "{handling}; in sync are {in_sync:?}");
+            platform.sync(handling, &[]).expect(0);
+            assert_eq!(versions(), after, "{handling}: a second run finds nothing to write");
+        }
+    }
 }
 
 #[test]

@@ -220,6 +220,19 @@ fn nobody_to_delete_is_no_failure() {
     }
 }
 
+/// Nobody is about to plan an event in the room of somebody who is gone, however young it is.
+#[test]
+fn young_rooms_go_with_their_owner() {
+    let mut community = Community::default();
+    let gone = community.disabled(31);
+    community.room(gone);
+    let mut site = Site::new(DatabaseKind::Postgres, StorageKind::Directory);
+    site.set("safety", "room_minimum_age = \"365days\"");
+    community.fill(&site);
+    clean_up_as_the_model_says(&site, &community);
+    assert_eq!(site.number("SELECT count(*) FROM rooms"), 0);
+}
+
 #[test]
 fn deletion_can_be_switched_off() {
     let mut community = Community::default();

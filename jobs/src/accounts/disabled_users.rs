@@ -7,11 +7,10 @@ use diesel::sql_types::BigInt;
 use diesel::{QueryResult, QueryableByName, RunQueryDsl};
 use uuid::Uuid;
 
-use super::foreign_references::{self, ForeignReference};
 use super::kept_users::KeptUsers;
 use super::user_removal;
 use crate::each;
-use crate::kit::{Cleanup, Context, Due, Removal, Step};
+use crate::kit::{Cleanup, Context, Due, ForeignReferences, Removal, Step};
 use crate::meetings::schema::Schema;
 use crate::platform::database::{Connection, Id, Ids, Instant, Number, SqlIds, SqlInstant, SqlUuid, Uid};
 
@@ -19,7 +18,7 @@ use crate::platform::database::{Connection, Id, Ids, Instant, Number, SqlIds, Sq
 pub(super) struct DisabledUsers<'a> {
     pub(super) schema: &'a Schema,
     pub(super) cutoff: DateTime<Utc>,
-    pub(super) foreign: Vec<ForeignReference>,
+    pub(super) foreign: ForeignReferences,
     pub(super) kept: &'a mut KeptUsers,
 }
 
@@ -78,7 +77,7 @@ impl Cleanup for DisabledUsers<'_> {
         if !others.0.is_empty() {
             removal.locked = due_among(connection, &others, self.cutoff, Step::Count)?;
         }
-        removal.failed = foreign_references::to(connection, &self.foreign, &at_hand)?;
+        removal.failed = self.foreign.to(connection, &at_hand)?;
         if step == Step::Remove {
             let owners = user_removal::owners(connection, &at_hand)?;
             removal.failed.extend(owners.into_iter().map(|owner| (owner, self.kept.reason(owner))));

@@ -64,8 +64,17 @@ asked for, when it lists nobody, or when implausibly many users would be disable
         drop(accounts);
 
         // Before anybody is asked for by name: it bounds how often that is.
-        let affected = disable.len() + absent.len();
-        context.guard.permit_affected(affected as u64, context.report().counts.examined, "user accounts")?;
+        let affected = (disable.len() + absent.len()) as u64;
+        let examined = context.report().counts.examined;
+        match context.guard.permit_affected(affected, examined, "user accounts") {
+            Err(refusal) if context.is_dry_run() => {
+                context.report().warn(format!("A run would be refused: {refusal}"));
+                disable.append(&mut absent);
+                plan(context, &enable, &disable);
+                return Ok(context.take_report());
+            }
+            permitted => permitted?,
+        }
         if identity.has_repeatable_keys() {
             // The pages may have lacked another account of theirs, which is enabled.
             absent.append(&mut disable);

@@ -3,7 +3,6 @@
 mod account_changes;
 mod account_states;
 mod disabled_users;
-mod foreign_references;
 mod kept_users;
 mod keycloak_account_sync;
 mod owned_events;

@@ -13,12 +13,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::disabled_users::{self, DisabledUsers};
-use super::foreign_references;
 use super::kept_users::KeptUsers;
 use super::owned_events::OwnedEvents;
 use super::owned_rooms::OwnedRooms;
 use super::user_removal;
-use crate::kit::{Context, Job, Report, clean_up_in_passes, days_before};
+use crate::kit::{Context, ForeignReferences, Job, Report, clean_up_in_passes, days_before};
 use crate::meetings::event_removal::{self, EventRemoval};
 use crate::meetings::schema::{self, Schema};
 use crate::meetings::{permissions, room_removal};
@@ -91,7 +90,10 @@ be deleted, or to whom a table refers that upkeep does not know.";
                 permitted => permitted?,
             }
         }
-        let foreign = database.read(foreign_references::find)?;
+        // Also those that would let a user go: what went or changed along would be in no count and no dry run, and the
+        // objects of such rows would be forgotten.
+        let foreign =
+            database.read(|connection| ForeignReferences::find(connection, "users", user_removal::is_known))?;
         let removal = EventRemoval::new(schema.clone(), parameters.fail_on_shared_folder_deletion_error);
         let schema = &schema;
         let mut kept = KeptUsers::default();

@@ -209,7 +209,12 @@ impl Difference {
         self.present > 0
     }
 
-    /// How many assets without an object are left to a further look.
+    /// How many assets that have to change are left to a further look.
+    pub(super) fn beyond(&self) -> u64 {
+        self.counted.wrong + self.counted.missing
+    }
+
+    /// How many of them have no object.
     pub(super) fn missing_beyond(&self) -> u64 {
         self.counted.missing
     }

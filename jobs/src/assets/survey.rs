@@ -69,7 +69,9 @@ impl Survey<'_> {
                 return surveyed;
             }
         };
-        self.context.report().warn(format!("{error}; it takes longer to put its objects into order"));
+        if self.after.is_none() {
+            self.context.report().warn(format!("{error}; it takes longer to put its objects into order"));
+        }
         self.remembering()
     }
 

@@ -10,6 +10,7 @@ use diesel::{QueryResult, QueryableByName, RunQueryDsl};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::foreign_rows;
 use super::schema::Schema;
 use crate::each;
 use crate::kit::{Context, Held, PendingFolder, Preparation, Step, Stores};
@@ -40,8 +41,8 @@ pub(super) type SeenTo = BTreeMap<Uuid, SharedFolder>;
 /// whose folder could not be removed is a failure, is not ready, and ends the run after this batch; else its folder is
 /// pending.
 ///
-/// `hold` tells which of the given events are due at this moment, and which of these are locked; these and those that
-/// are no longer due keep their folders.
+/// `hold` tells which of the given events are due at this moment, and which of these are locked. These, those that are no
+/// longer due, and those that could not be deleted afterwards keep their folders.
 pub(super) fn remove(
     context: &Context,
     database: &mut Database,
@@ -58,7 +59,7 @@ pub(super) fn remove(
     let mut seen_to = SeenTo::new();
     let mut pending_folders = Vec::new();
     let mut without_folder = BTreeSet::new();
-    let mut failed = BTreeMap::new();
+    let (mut failed, mut refused) = (BTreeMap::new(), 0);
     let (mut locked, mut skipped) = (BTreeSet::new(), 0);
     if !rows.is_empty() {
         let events = Ids(rows.iter().map(|row| row.event_id.0).collect());
@@ -67,6 +68,9 @@ pub(super) fn remove(
         locked.extend(held.locked);
         rows.retain(|row| due.contains(&row.event_id.0));
         skipped = (events.0.len() - rows.len() - locked.len()) as u64;
+        failed = database.read(|connection| foreign_rows::keeping(connection, &events))?;
+        failed.retain(|event, _| due.contains(event));
+        rows.retain(|row| !failed.contains_key(&row.event_id.0));
         let folders: Vec<_> = rows.iter().map(FolderRow::folder).collect();
         let results = stores.folders.remove_many(&folders, context.stop())?;
         for ((row, folder), result) in rows.iter().zip(folders).zip(results) {
@@ -76,6 +80,7 @@ pub(super) fn remove(
                     without_folder.insert(event);
                 }
                 Err(reason) if failure_keeps_event => {
+                    refused += 1;
                     failed.insert(event, format!("kept, since its shared folder cannot be removed: {reason}"));
                     continue;
                 }
@@ -85,12 +90,12 @@ pub(super) fn remove(
             seen_to.insert(event, folder);
         }
     }
-    let end = (!failed.is_empty()).then(|| {
-        let number = failed.len();
-        Problem::new(Kind::Failed, format!("{number} shared folders could not be removed; their events are kept")).hint(
-            "see to the shared-folder provider and run the job again, \
+    let end = (refused > 0).then(|| {
+        Problem::new(Kind::Failed, format!("{refused} shared folders could not be removed; their events are kept"))
+            .hint(
+                "see to the shared-folder provider and run the job again, \
              or let such events go with \"fail_on_shared_folder_deletion_error\": false",
-        )
+            )
     });
     Ok((Preparation { not_ready, later, locked, failed, skipped, without_folder, pending_folders, end }, seen_to))
 }

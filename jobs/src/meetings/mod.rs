@@ -4,6 +4,7 @@ mod adhoc_event_cleanup;
 mod event_cleanup;
 mod event_folders;
 pub(crate) mod event_removal;
+mod foreign_rows;
 mod invite_cleanup;
 pub(crate) mod permissions;
 mod recurrence;

@@ -73,11 +73,17 @@ pub(crate) fn remove_with(
 /// # Errors
 /// When they cannot be read.
 pub fn sample_of_objects(connection: &mut Connection, number: usize) -> QueryResult<Vec<String>> {
-    let number = i64::try_from(number).unwrap_or(i64::MAX);
-    let assets: Vec<Id> = each!(connection, c => {
-        diesel::sql_query("SELECT id FROM assets ORDER BY size > 0 DESC, id LIMIT $1").bind::<BigInt, _>(number).load(c)
-    })?;
-    Ok(assets.into_iter().map(|asset| object_key(asset.id)).collect())
+    let mut keys = Vec::new();
+    for condition in ["size > 0", "size <= 0"] {
+        let sql = format!("SELECT id FROM assets WHERE {condition} ORDER BY id LIMIT $1");
+        let rest = i64::try_from(number - keys.len()).unwrap_or(i64::MAX);
+        let assets: Vec<Id> = each!(&mut *connection, c => diesel::sql_query(sql).bind::<BigInt, _>(rest).load(c))?;
+        keys.extend(assets.into_iter().map(|asset| object_key(asset.id)));
+        if keys.len() >= number {
+            break;
+        }
+    }
+    Ok(keys)
 }
 
 /// Where the platform stores an asset.

@@ -86,11 +86,6 @@ fn wrong_values_name_key_and_file_and_no_secret() {
             "client_secret = ['hunter2']",
             "identity.client_secret, inherited from user_search.client_secret in FILE, line 33, must be",
         ),
-        (
-            "provider = \"nextcloud\"",
-            "provider = \"hoster\"",
-            "shared_folder.provider, inherited from shared_folder.provider in FILE, line 51, must be \"nextcloud\", not \"hoster\"",
-        ),
         ("password = \"hunter2 of the cloud\"\n", "", "shared_folder.password is missing"),
         ("extension_of_a_later_version", "minio = 'hunter2'\nx", "minio in FILE, line 3 must be a section"),
     ] {

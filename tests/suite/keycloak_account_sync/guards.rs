@@ -68,7 +68,11 @@ fn implausibly_many_are_refused_before_anybody_is_asked_for() {
             ");
         }
         platform.sync(&["--allow-affected", "100"]).expect(4);
-        platform.sync(&["--dry-run"]).expect(4);
+        // A dry run shows what the refusal is about.
+        let dry = platform.sync(&["--dry-run"]).expect(0).report();
+        assert_eq!(dry["plan"]["ids"].as_array().unwrap().len(), 101);
+        let warning = dry["warnings"][0].as_str().unwrap();
+        assert!(warning.starts_with("A run would be refused: 101 of 1000 user accounts"), "{warning}");
         assert_eq!(platform.site.state(), before);
         assert_eq!(platform.confirmations(), [""; 0]);
         let report = platform.sync(&["--allow-affected", "101"]).expect(0).report();
