@@ -31,6 +31,7 @@ mod properties;
 mod races;
 mod room_cleanup;
 mod shared_rooms;
+mod statements;
 mod storage_faults;
 mod sync_storage_files;
 mod user_cleanup;

@@ -22,21 +22,3 @@ fn pages_follow_one_another_to_the_last() {
         assert!(site.rows() == before && site.objects().is_empty());
     }
 }
-
-/// No statement and no request per room, only per batch.
-#[test]
-fn statements_and_requests_do_not_grow_with_the_rooms() {
-    let cost = |number: usize| {
-        let (site, proxy) = watched();
-        fill_with_orphans(&site, (0..number).map(|_| Event::ended(1).with_assets(1)));
-        site.execute(&format!("ALTER DATABASE {} SET log_statement = 'all'", site.database_name()));
-        let logged = |log: String| log.matches("LOG:  execute ").count() + log.matches("LOG:  statement: ").count();
-        let before = logged(Server::shared().log());
-        assert_eq!(clean_up(&site, &[]).expect(0).report()["counts"]["deleted"], number);
-        (logged(Server::shared().log()) - before, proxy.requests().len())
-    };
-    // A batch each, as a run begins with 50; objects may go in a request more or less.
-    let (few, many) = (cost(5), cost(50));
-    assert_eq!(few.0, many.0, "statements");
-    assert!(many.1 <= few.1 + 1, "requests: {few:?} {many:?}");
-}
