@@ -78,7 +78,7 @@ be deleted, or to whom a table refers that upkeep does not know.";
 
     fn execute(context: &Context, parameters: Parameters) -> anyhow::Result<Report> {
         let cutoff = parameters.cutoff(context.now)?;
-        log::info!("Looking for users that were disabled at or before {}", cutoff.format("%Y-%m-%dT%H:%M:%S%.fZ"));
+        context.looking_for("users that were disabled at or before", cutoff);
         let mut database = context.database_to_delete_in()?;
         let schema = Schema::of(&mut database)?;
         if parameters.days_since_user_has_been_disabled == 0 {

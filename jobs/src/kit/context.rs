@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
 
 use super::guard::Guard;
@@ -119,6 +119,13 @@ impl Context {
     /// The report, to add to.
     pub fn report(&self) -> RefMut<'_, Report> {
         self.report.borrow_mut()
+    }
+
+    /// Says what is looked for, up to which instant, and notes that instant as evidence. `what` ends in the word that
+    /// tells whether the instant itself counts.
+    pub fn looking_for(&self, what: &str, cutoff: DateTime<Utc>) {
+        log::info!("Looking for {what} {}", cutoff.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+        self.report().cutoff = Some(cutoff);
     }
 
     /// The report, when nothing more will be added.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -52,6 +53,10 @@ pub struct Plan {
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
+    /// The instant that a job's retention period comes to. What is due had happened by then, or before; the job's
+    /// description tells which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cutoff: Option<DateTime<Utc>>,
     /// Items by what became of them.
     pub counts: Counts,
     /// Rows deleted, by table.

@@ -6,7 +6,7 @@
 //! Which: events marked as ad hoc, by the time of their creation alone: whatever their dates, whoever created them.
 //! What goes with an event is in [`super::event_removal`].
 
-use chrono::{SecondsFormat, TimeDelta};
+use chrono::TimeDelta;
 use diesel::QueryResult;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -61,10 +61,7 @@ Events that are not ad hoc; rooms that another event uses; users, groups and tar
     fn execute(context: &Context, parameters: Parameters) -> anyhow::Result<Report> {
         // A century and a third at most, which cannot leave the calendar.
         let cutoff = context.now - TimeDelta::seconds(parameters.seconds_since_creation.into());
-        log::info!(
-            "Looking for ad hoc events that were created at or before {}",
-            cutoff.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-        );
+        context.looking_for("ad hoc events that were created at or before", cutoff);
         let mut database = context.database_to_delete_in()?;
         let schema = Schema::of(&mut database)?;
         let candidates = Candidates {

@@ -76,7 +76,7 @@ that another event uses; users, groups and tariffs.";
 
     fn execute(context: &Context, parameters: Parameters) -> anyhow::Result<Report> {
         let cutoff = parameters.cutoff(context.now)?;
-        log::info!("Looking for events that ended at or before {}", cutoff.format("%Y-%m-%dT%H:%M:%S%.fZ"));
+        context.looking_for("events that ended at or before", cutoff);
         let mut database = context.database_to_delete_in()?;
         let schema = Schema::of(&mut database)?;
         let removal = EventRemoval::new(schema.clone(), parameters.fail_on_shared_folder_deletion_error);

@@ -6,7 +6,7 @@
 //! Which: invites that are inactive, whenever they expire, and invites whose expiration lies before a point in time.
 //! Active ones without an expiration stay. The room, its event and its other invites are not touched.
 
-use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use diesel::QueryResult;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -61,10 +61,7 @@ and by e-mail.";
                 context.now
             }
         };
-        log::info!(
-            "Looking for invites that are inactive or expired before {}",
-            before.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-        );
+        context.looking_for("invites that are inactive or expired before", before);
         if before > context.now {
             context.report().warn("expired_before lies ahead: invites that are still good until then go as well");
         }

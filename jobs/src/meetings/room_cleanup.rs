@@ -6,7 +6,6 @@
 //! Which: rooms without any event that are older than `[safety] room_minimum_age`, whoever created them. What goes with
 //! a room is in [`super::room_removal`].
 
-use chrono::SecondsFormat;
 use diesel::QueryResult;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,10 +48,7 @@ the [safety] section of the configuration; users and tariffs.";
 
     fn execute(context: &Context, parameters: Parameters) -> anyhow::Result<Report> {
         let created_before = context.now - context.guard.room_minimum_age;
-        log::info!(
-            "Looking for rooms without an event that were created before {}",
-            created_before.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-        );
+        context.looking_for("rooms without an event that were created before", created_before);
         let mut database = context.database_to_delete_in()?;
         let schema = Schema::of(&mut database)?;
         let candidates = Candidates {

@@ -94,6 +94,7 @@ fn success_is_told_in_numbers() {
       "outcome": "succeeded",
       "exit_code": 0,
       "error": null,
+      "cutoff": "[instant]",
       "counts": {
         "examined": 3,
         "matched": 2,
@@ -179,6 +180,7 @@ fn the_report_holds_everything() {
       "outcome": "succeeded",
       "exit_code": 0,
       "error": null,
+      "cutoff": "[instant]",
       "counts": {
         "examined": 2,
         "matched": 1,

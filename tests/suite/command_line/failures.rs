@@ -58,6 +58,7 @@ fn what_failed_is_named_and_the_next_run_finishes_it() {
       "outcome": "incomplete",
       "exit_code": 3,
       "error": null,
+      "cutoff": "[instant]",
       "counts": {
         "examined": 0,
         "matched": 0,
