@@ -1,11 +1,11 @@
 //! The run history, table `upkeep_runs`: what was run, when, with which parameters and which result.
 
-use diesel::sql_types::{BigInt, Integer, Nullable, Text};
-use diesel::{QueryResult, QueryableByName, RunQueryDsl};
-use serde::Serialize;
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{Integer, Nullable, Text};
+use diesel::{OptionalExtension, QueryResult, QueryableByName, RunQueryDsl};
 use serde_json::{Value, json};
 use upkeep_jobs::each;
-use upkeep_jobs::platform::database::{Connection, Instant, Json, SqlInstant, SqlJson, SqlUuid, Uid};
+use upkeep_jobs::platform::database::{Connection, Ids, Instant, Json, SqlIds, SqlInstant, SqlJson, SqlUuid, Uid};
 use uuid::Uuid;
 
 use super::document::Document;
@@ -40,59 +40,52 @@ pub(super) fn finish(connection: &mut Connection, document: &Document) -> QueryR
     Ok(())
 }
 
-/// Enters that a run ended without saying so.
-pub(super) fn mark_died(connection: &mut Connection, run: Uuid) -> QueryResult<()> {
-    each!(connection, c => {
-        diesel::sql_query("UPDATE upkeep_runs SET outcome = 'died' WHERE id = $1 AND outcome IS NULL")
-            .bind::<SqlUuid, _>(Uid(run))
-            .execute(c)
-    })?;
+/// Enters that runs ended without saying so.
+pub(crate) fn mark_died(connection: &mut Connection, runs: &[Uuid]) -> QueryResult<()> {
+    let sql =
+        format!("UPDATE upkeep_runs SET outcome = 'died' WHERE id {} AND outcome IS NULL", connection.is_among_ids(1));
+    each!(connection, c => diesel::sql_query(&sql).bind::<SqlIds, _>(Ids(runs.to_vec())).execute(c))?;
     Ok(())
 }
 
-/// A run of the past, or one under way.
-#[derive(Debug, Serialize)]
-pub(crate) struct PastRun {
-    /// Its identifier.
-    pub(crate) run_id: Uuid,
-    /// The job.
-    pub(crate) job: String,
-    /// `running`, `died`, or how it ended.
-    pub(crate) state: String,
-    /// The whole document.
-    pub(crate) document: Value,
+/// What the history tells monitoring about a job; a failed run hides no earlier success.
+#[derive(Debug, Default)]
+pub(super) struct Landmarks {
+    /// When the latest run started.
+    pub(super) started: Option<DateTime<Utc>>,
+    /// When the latest run that succeeded ended.
+    pub(super) succeeded: Option<DateTime<Utc>>,
+    /// The document of the latest run that ended.
+    pub(super) ended: Option<Value>,
 }
 
 #[derive(QueryableByName)]
-struct Row {
-    #[diesel(sql_type = SqlUuid)]
-    id: Uid,
-    #[diesel(sql_type = Text)]
-    job: String,
-    #[diesel(sql_type = Text)]
-    state: String,
+struct Moment {
+    #[diesel(sql_type = SqlInstant)]
+    moment: Instant,
+}
+
+#[derive(QueryableByName)]
+struct Ended {
     #[diesel(sql_type = SqlJson)]
     report: Json,
 }
 
-/// The latest runs, of one job or of all, the latest first. A run without an end whose lease is gone or has lapsed has
-/// died.
-pub(crate) fn past_runs(connection: &mut Connection, job: Option<&str>, limit: u32) -> QueryResult<Vec<PastRun>> {
-    let sql = format!(
-        "SELECT r.id, r.job, r.report, coalesce(r.outcome, CASE WHEN EXISTS \
-             (SELECT 1 FROM upkeep_leases l WHERE l.run_id = r.id AND l.expires_at > {}) \
-             THEN 'running' ELSE 'died' END) AS state \
-         FROM upkeep_runs r WHERE $1 IN (r.job, '') ORDER BY r.started_at DESC, r.id DESC LIMIT $2",
-        connection.clock()
-    );
-    let rows: Vec<Row> = each!(connection, c => {
-        diesel::sql_query(&sql).bind::<Text, _>(job.unwrap_or("")).bind::<BigInt, _>(i64::from(limit)).load(c)
-    })?;
-    let runs = rows.into_iter().map(|row| PastRun {
-        run_id: row.id.0,
-        job: row.job,
-        state: row.state,
-        document: row.report.0,
-    });
-    Ok(runs.collect())
+/// What there is to tell about `job`.
+pub(super) fn landmarks(connection: &mut Connection, job: &str) -> QueryResult<Landmarks> {
+    let latest = |what: &str, which: &str| {
+        format!("SELECT {what} FROM upkeep_runs WHERE job = $1 AND {which} ORDER BY started_at DESC, id DESC LIMIT 1")
+    };
+    let mut moment = |column: &str, which: &str| -> QueryResult<Option<DateTime<Utc>>> {
+        let sql = latest(&format!("{column} AS moment"), which);
+        let found: Option<Moment> =
+            each!(&mut *connection, c => diesel::sql_query(&sql).bind::<Text, _>(job).get_result(c)).optional()?;
+        Ok(found.map(|row| row.moment.0))
+    };
+    let started = moment("started_at", "true")?;
+    let succeeded = moment("finished_at", "outcome = 'succeeded' AND finished_at IS NOT NULL")?;
+    let sql = latest("report", "finished_at IS NOT NULL");
+    let ended: Option<Ended> =
+        each!(connection, c => diesel::sql_query(&sql).bind::<Text, _>(job).get_result(c)).optional()?;
+    Ok(Landmarks { started, succeeded, ended: ended.map(|row| row.report.0) })
 }

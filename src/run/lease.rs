@@ -43,16 +43,6 @@ pub(super) struct Lease {
     _keep: Sender<()>,
 }
 
-#[derive(QueryableByName)]
-struct Holder {
-    #[diesel(sql_type = SqlUuid)]
-    run_id: Uid,
-    #[diesel(sql_type = SqlJson)]
-    owner: Json,
-    #[diesel(sql_type = diesel::sql_types::Bool)]
-    lapsed: bool,
-}
-
 /// A lease as it stands in the database.
 #[derive(QueryableByName)]
 pub(crate) struct HeldLease {
@@ -75,12 +65,21 @@ impl HeldLease {
 
     /// Whether the run has ended without saying so, so that the next one takes its place.
     pub(crate) fn is_abandoned(&self) -> bool {
-        self.lapsed || self.owner().as_ref().is_some_and(Owner::is_dead)
+        self.lapsed || is_dead(&self.owner)
     }
 
     fn owner(&self) -> Option<Owner> {
-        serde_json::from_value(self.owner.0.clone()).ok()
+        owner_in(&self.owner)
     }
+}
+
+fn owner_in(lease: &Json) -> Option<Owner> {
+    serde_json::from_value(lease.0.clone()).ok()
+}
+
+/// Whether the process that entered itself as the `owner` of a lease is certainly gone.
+pub(super) fn is_dead(owner: &Json) -> bool {
+    owner_in(owner).as_ref().is_some_and(Owner::is_dead)
 }
 
 /// All leases.
@@ -126,7 +125,7 @@ impl Lease {
                 let asked = ask(connection, document, &owner)?;
                 if let Asked::Taken { from } = &asked {
                     if let Some(dead) = from {
-                        history::mark_died(connection, *dead)?;
+                        history::mark_died(connection, &[*dead])?;
                     }
                     history::begin(connection, document)?;
                 }
@@ -195,16 +194,15 @@ fn cannot_take(error: DatabaseError, job: &str, database: &Database) -> Problem 
 
 fn ask(connection: &mut Connection, document: &Document, owner: &Owner) -> QueryResult<Asked> {
     let sql = format!(
-        "SELECT run_id, owner, expires_at <= {} AS lapsed FROM upkeep_leases WHERE job = $1",
+        "SELECT job, run_id, owner, expires_at <= {} AS lapsed FROM upkeep_leases WHERE job = $1",
         connection.clock()
     );
-    let holder: Option<Holder> =
+    let holder: Option<HeldLease> =
         each!(&mut *connection, c => diesel::sql_query(&sql).bind::<Text, _>(document.job).get_result(c)).optional()?;
-    let known: Option<Owner> = holder.as_ref().and_then(|holder| serde_json::from_value(holder.owner.0.clone()).ok());
     let from = match &holder {
         None => None,
-        Some(holder) if holder.lapsed || known.as_ref().is_some_and(Owner::is_dead) => Some(holder.run_id.0),
-        Some(holder) => return Ok(Asked::HeldBy(in_words(holder.run_id.0, known.as_ref()))),
+        Some(holder) if holder.is_abandoned() => Some(holder.run_id.0),
+        Some(holder) => return Ok(Asked::HeldBy(holder.holder())),
     };
     // Whoever else came to the same conclusion at the same time: only one replaces exactly that holder.
     let sql = format!(

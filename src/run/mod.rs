@@ -8,6 +8,7 @@ mod history;
 mod lease;
 mod logging;
 mod owner;
+mod past_runs;
 mod signals;
 
 use std::time::Duration;
@@ -18,10 +19,11 @@ use upkeep_jobs::kit::{AnyJob, Context, Guard, crash_point};
 use upkeep_jobs::platform::{Problem, Stop};
 
 pub(crate) use self::document::{Document, ErrorParts, kind_of};
-pub(crate) use self::history::{PastRun, past_runs};
+pub(crate) use self::history::mark_died;
 use self::lease::Lease;
 pub(crate) use self::lease::{IfRunning, held_leases};
 pub(crate) use self::logging::{LogTo, Verbosity, init as init_logging, may_colour, on_one_line};
+pub(crate) use self::past_runs::{PastRun, RunPrefix, Wanted, past_runs, runs_named};
 use crate::config::Config;
 
 /// What is to be run, and how.

@@ -148,7 +148,7 @@ fn it_tells_what_happened_and_its_suggestions_work() {
     "#);
 
     let said = run_suggestions(&run, home.path());
-    assert!(said[0].contains("2560 deleted") && said[0].lines().count() == 1, "{said:#?}");
+    assert!(said[0].contains("succeeded      2560      0 ") && said[0].lines().count() == 2, "{said:#?}");
     assert_eq!(said[1].matches("Would delete event").count(), 160, "{said:#?}");
     assert!(said[2].contains("upkeep.db"), "{said:#?}");
     assert!(said[3].contains("days_since_last_occurrence"), "{said:#?}");

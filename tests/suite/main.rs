@@ -23,6 +23,7 @@ mod event_cascade;
 mod event_cleanup;
 mod folders;
 mod generations;
+mod history;
 mod inherit;
 mod invite_cleanup;
 mod keycloak_account_sync;
