@@ -29,6 +29,7 @@ pub static JOBS: &[&dyn AnyJob] = jobs! {
     assets::SyncStorageFiles,
     meetings::RoomCleanup,
     accounts::KeycloakAccountSync,
+    system::RunHistoryCleanup,
 };
 
 /// The job called `name`.

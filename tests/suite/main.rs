@@ -31,6 +31,7 @@ mod pages;
 mod properties;
 mod races;
 mod room_cleanup;
+mod run_history_cleanup;
 mod shared_rooms;
 mod statements;
 mod storage_faults;

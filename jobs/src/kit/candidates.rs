@@ -80,7 +80,11 @@ impl Candidates {
     /// looked at afterwards, by a statement of its own: whatever was committed until the lock was there counts, also in
     /// tables other than their own.
     pub(crate) fn hold(&self, connection: &mut Connection, items: &[&Candidate], step: Step) -> QueryResult<Held> {
-        let items = Ids(items.iter().map(|item| item.id()).collect());
+        self.hold_ids(connection, Ids(items.iter().map(|item| item.id()).collect()), step)
+    }
+
+    /// The same for items that are known by nothing but their keys.
+    pub(crate) fn hold_ids(&self, connection: &mut Connection, items: Ids, step: Step) -> QueryResult<Held> {
         if step == Step::Count {
             return Ok(Held { due: self.due(connection, &items)?, locked: Vec::new() });
         }

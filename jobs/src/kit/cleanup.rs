@@ -86,6 +86,10 @@ pub trait Cleanup {
     /// Whether items may own stored objects. If so, nothing is deleted before the store was found to work.
     const OWNS_OBJECTS: bool = false;
 
+    /// Whether what earlier runs left in the outbox is seen to first, as by every job that deletes on the platform. One
+    /// that deletes nothing but upkeep's own records has no business with its store.
+    const SEES_TO_LEFTOVERS: bool = true;
+
     /// What is read of an item to tell whether it is due.
     type Row: Clone;
 

@@ -91,9 +91,11 @@ impl Passes<'_, '_> {
         match &mut self.0 {
             Way::Looking(context, database) => preview(context, database, cleanup),
             Way::Deleting(run) => {
-                run.begin(cleanup.folders_may_wait(), |connection, number| {
-                    cleanup.sample_of_objects(connection, number)
-                })?;
+                if C::SEES_TO_LEFTOVERS {
+                    run.begin(cleanup.folders_may_wait(), |connection, number| {
+                        cleanup.sample_of_objects(connection, number)
+                    })?;
+                }
                 Pass::new(run, cleanup).all()
             }
         }

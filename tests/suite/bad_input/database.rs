@@ -128,6 +128,7 @@ fn a_database_that_is_not_the_platforms() {
       sync-storage-files       cannot run: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table assets, table room_assets
       room-cleanup             cannot run: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table event_dates, table event_recurrences, table event_shared_folders, table rooms, table events, table module_resources, table sip_configs, table room_streaming_targets, table invites, table room_assets, table assets
       keycloak-account-sync    cannot run: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table users
+      run-history-cleanup      can run
     --- stderr
     error: postgres://postgres:***@127.0.0.1:[port]/[empty] has no schema that upkeep knows; it lacks table users
     hint: check that [database] url names the platform's own database and that its schema is on the search path
@@ -197,6 +198,7 @@ fn tables_of_a_newer_upkeep() {
       sync-storage-files       can run
       room-cleanup             can run
       keycloak-account-sync    can run
+      run-history-cleanup      can run
     --- stderr
     error: postgres://postgres:***@127.0.0.1:[port]/[database] was migrated by a newer upkeep (9999_from_the_future)
     hint: use that version of upkeep here, or a newer one
@@ -274,6 +276,7 @@ fn a_user_who_may_not_delete() {
       sync-storage-files       can run
       room-cleanup             cannot run: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
       keycloak-account-sync    can run
+      run-history-cleanup      can run
     --- stderr
     error: upkeep's user may not clean up in postgres://[user]:***@127.0.0.1:[port]/[database]: missing privileges on invites
     hint: GRANT DELETE ON invites TO [user];

@@ -61,7 +61,7 @@ fn flags_and_jobs_that_are_unknown_are_named_with_the_nearest() {
 
     $ upkeep jobs execute event-clean
     error: invalid value 'event-clean' for '<JOB_TYPE>'
-      [possible values: self-check, event-cleanup, user-cleanup, adhoc-event-cleanup, invite-cleanup, sync-storage-files, room-cleanup, keycloak-account-sync]
+      [possible values: self-check, event-cleanup, user-cleanup, adhoc-event-cleanup, invite-cleanup, sync-storage-files, room-cleanup, keycloak-account-sync, run-history-cleanup]
 
       tip: a similar value exists: 'event-cleanup'
 
@@ -70,13 +70,13 @@ fn flags_and_jobs_that_are_unknown_are_named_with_the_nearest() {
     $ upkeep jobs execute no\u{1b}[31msuch\njob
     error: invalid value 'nosuch
     job' for '<JOB_TYPE>'
-      [possible values: self-check, event-cleanup, user-cleanup, adhoc-event-cleanup, invite-cleanup, sync-storage-files, room-cleanup, keycloak-account-sync]
+      [possible values: self-check, event-cleanup, user-cleanup, adhoc-event-cleanup, invite-cleanup, sync-storage-files, room-cleanup, keycloak-account-sync, run-history-cleanup]
 
     For more information, try '--help'.
 
     $ upkeep jobs describe self-chek
     error: invalid value 'self-chek' for '<JOB_TYPE>'
-      [possible values: self-check, event-cleanup, user-cleanup, adhoc-event-cleanup, invite-cleanup, sync-storage-files, room-cleanup, keycloak-account-sync]
+      [possible values: self-check, event-cleanup, user-cleanup, adhoc-event-cleanup, invite-cleanup, sync-storage-files, room-cleanup, keycloak-account-sync, run-history-cleanup]
 
       tip: a similar value exists: 'self-check'
 

@@ -68,6 +68,7 @@ fn jobs_are_listed_and_described() {
     sync-storage-files     A job to synchronize database assets and storage files
     room-cleanup           A job to remove all rooms that have no event associated with them
     keycloak-account-sync  A job to synchronize the user account states with Keycloak
+    run-history-cleanup    A job for cleaning up the records of runs that started a defined duration ago
     ");
     assert_snapshot!(run_bare(&["jobs", "describe", "self-check"]).transcript(), @"
     exit code 0

@@ -69,6 +69,8 @@ pub enum Requirement {
     IfThere(&'static str, &'static [&'static str]),
     /// One of these and not more: generations differ in where they keep something.
     OneOf(&'static [Columns]),
+    /// Nothing of the platform's, only upkeep's own tables, which are seen to before any job begins.
+    OwnTables,
 }
 
 #[derive(QueryableByName)]
@@ -204,6 +206,7 @@ pub fn check_schema(
     let tables = required.iter().flat_map(|one| match one {
         Requirement::Table(table, _) | Requirement::IfThere(table, _) => vec![*table],
         Requirement::OneOf(choices) => choices.iter().map(|(table, _)| *table).collect(),
+        Requirement::OwnTables => Vec::new(),
     });
     let catalogue = Catalogue::of(database, tables)?;
     // Several parts of a job may require the same table.
@@ -220,6 +223,7 @@ pub fn check_schema(
                 missing.push(format!("table {}", choices[0].0));
             }
             Requirement::OneOf(choices) => wrong.extend(catalogue.choose(choices).err()),
+            Requirement::OwnTables => {}
         }
     }
     if !missing.is_empty() {
