@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -44,15 +45,20 @@ pub(super) struct Arguments {
     /// What to do while another run of the job is under way
     #[arg(long, value_enum, default_value_t = IfRunning::Fail)]
     if_running: IfRunning,
+    /// Directory to write metrics for Prometheus to [default: metrics.dir]
+    #[arg(long, value_name = "DIR")]
+    metrics_dir: Option<PathBuf>,
     /// Let this run pass a guard that would refuse it; N is the number that the refusal names
     #[arg(long, value_name = "N")]
     allow_affected: Option<u64>,
 }
 
 pub(super) fn run(session: &Session, arguments: Arguments) -> ExitCode {
-    let Arguments { job, parameters, timeout, hide_duration, dry_run, output, if_running, allow_affected } = arguments;
+    let Arguments { job, parameters, timeout, hide_duration, dry_run, output, if_running, metrics_dir, allow_affected } =
+        arguments;
     init_logging(session.verbosity, if output == Output::Json { LogTo::Stderr } else { LogTo::Stdout });
-    let request = Request { job, dry_run, timeout, if_running, allow_affected, show_duration: !hide_duration };
+    let show_duration = !hide_duration;
+    let request = Request { job, dry_run, timeout, if_running, allow_affected, metrics_dir, show_duration };
     let (document, error) = run::run(&request, || read_parameters(&parameters), || session.configuration());
     if let Some(error) = error {
         output::complain(&ErrorParts::of(&error));

@@ -44,6 +44,8 @@ keys! {
     SHARED_FOLDER_URL: "shared_folder" "url" Text, None;
     SHARED_FOLDER_USERNAME: "shared_folder" "username" Text, None;
     SHARED_FOLDER_PASSWORD: "shared_folder" "password" Secret, None;
+    METRICS_DIR: "metrics" "dir" Text, None;
+    NOTIFY_PING_URL: "notify" "ping_url" Secret, None;
     SAFETY_DELETION: "safety" "deletion" Switch, Some("true");
     SAFETY_MAX_AFFECTED_PERCENT: "safety" "max_affected_percent" Number, Some("10");
     SAFETY_MAX_AFFECTED_FLOOR: "safety" "max_affected_floor" Number, Some("100");

@@ -21,6 +21,7 @@ mod file;
 mod identity;
 mod inherited;
 mod keys;
+mod monitoring;
 mod safety;
 mod secret_files;
 mod shared_folder;
@@ -40,6 +41,7 @@ use upkeep_jobs::platform::identity::IdentitySettings;
 use upkeep_jobs::platform::shared_folders::NextcloudSettings;
 
 pub(crate) use environment::Environment;
+pub(crate) use monitoring::Monitored;
 pub(crate) use safety::Safety;
 
 /// Everything that is configured, checked as far as that is possible without connecting anywhere.
@@ -53,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) identity: Option<IdentitySettings>,
     /// The shared-folder provider, if the platform has one.
     pub(crate) shared_folder: Option<NextcloudSettings>,
+    /// Where it is told what runs come to.
+    pub(crate) monitored: Monitored,
     /// The guards.
     pub(crate) safety: Safety,
     file: Option<PathBuf>,
@@ -75,6 +79,7 @@ impl Config {
             database,
             identity: identity::identity(&settings)?,
             shared_folder: shared_folder::shared_folder(&mut settings)?,
+            monitored: monitoring::monitored(&mut settings, environment)?,
             safety: safety::safety(&settings)?,
             file: file.map(|file| file.path),
             settings,

@@ -187,6 +187,13 @@ impl Settings {
         self.text(key).map(SecretString::from)
     }
 
+    /// A path, absolute; `None` if it is not set.
+    pub(super) fn path(&self, key: Key, environment: &Environment) -> Result<Option<PathBuf>, Problem> {
+        let Some(setting) = self.get(key) else { return Ok(None) };
+        let path = environment.absolute(setting.origin.base(), Path::new(self.text(key)?));
+        path.map(Some).map_err(|fault| self.invalid(key, fault))
+    }
+
     pub(super) fn switch(&self, key: Key) -> Result<bool, Problem> {
         match self.get(key).map(|setting| &setting.value) {
             Some(Value::Switch(on)) => Ok(*on),

@@ -1,6 +1,6 @@
 //! `[storage]`: where the platform's objects are.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use upkeep_jobs::kit::StorageSettings;
 use upkeep_jobs::platform::Problem;
@@ -72,12 +72,9 @@ fn s3(settings: &Settings) -> Result<S3Settings, Problem> {
 }
 
 fn directory(settings: &mut Settings, environment: &Environment) -> Result<PathBuf, Problem> {
-    let path = match settings.get(STORAGE_PATH) {
+    let path = match settings.path(STORAGE_PATH, environment)? {
         None => environment.state_directory()?.join("objects"),
-        Some(setting) => {
-            let path = environment.absolute(setting.origin.base(), Path::new(settings.text(STORAGE_PATH)?));
-            path.map_err(|fault| settings.invalid(STORAGE_PATH, fault))?
-        }
+        Some(path) => path,
     };
     let effective = Value::Text(shown(&path));
     match settings.is_given(STORAGE_PATH) {

@@ -7,10 +7,12 @@ mod frame;
 mod history;
 mod lease;
 mod logging;
+mod monitoring;
 mod owner;
 mod past_runs;
 mod signals;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
@@ -23,6 +25,7 @@ pub(crate) use self::history::mark_died;
 use self::lease::Lease;
 pub(crate) use self::lease::{IfRunning, held_leases};
 pub(crate) use self::logging::{LogTo, Verbosity, init as init_logging, may_colour, on_one_line};
+use self::monitoring::Monitoring;
 pub(crate) use self::past_runs::{PastRun, RunPrefix, Wanted, past_runs, runs_named};
 use crate::config::Config;
 
@@ -38,6 +41,8 @@ pub(crate) struct Request {
     pub(crate) if_running: IfRunning,
     /// What a guard may let pass in this run all the same.
     pub(crate) allow_affected: Option<u64>,
+    /// Where to write metrics, in place of the directory that is configured.
+    pub(crate) metrics_dir: Option<PathBuf>,
     /// Whether the log says how long the run took.
     pub(crate) show_duration: bool,
 }
@@ -58,18 +63,20 @@ pub(crate) fn run(
 ) -> (Document, Option<anyhow::Error>) {
     let stop = Stop::after(request.timeout);
     let mut document = Document::begin(request.job.name(), request.dry_run);
-    let mut lease = None;
+    let (mut lease, mut monitoring) = (None, Monitoring::default());
     frame::begin();
     // Before signals are watched: whoever is still waiting for standard input has begun nothing and may end at once.
     let parameters = parameters();
     let watched = signals::watch(&stop);
     frame::loading();
-    let result = watched.and_then(|()| attempt(request, parameters, configuration, &stop, &mut document, &mut lease));
+    let result = watched
+        .and_then(|()| attempt(request, parameters, configuration, &stop, &mut document, &mut lease, &mut monitoring));
     document.conclude(result.as_ref());
     if let Some(lease) = lease {
         crash_point("done");
         lease.close(&document, &stop);
     }
+    monitoring.ended(&document, &stop);
     frame::end(&document, request.show_duration);
     (document, result.err())
 }
@@ -88,20 +95,26 @@ fn attempt(
     stop: &Stop,
     document: &mut Document,
     lease: &mut Option<Lease>,
+    monitoring: &mut Monitoring,
 ) -> anyhow::Result<Ran> {
     let job = request.job;
     let parameters = job.complete(&parameters?, document.now)?;
     document.parameters = parameters.clone();
     let configured = if job.requires().is_empty() { None } else { Some(configuration()?) };
     let (guard, resources) = match configured {
-        None => (Guard::default(), None),
+        None => {
+            Monitoring::without_database(request);
+            (Guard::default(), None)
+        }
         Some(config) => {
+            *monitoring = Monitoring::of(request, &config);
             let (guard, resources) = config.for_run(request.allow_affected);
             if !request.dry_run {
                 match Lease::take(resources.database.clone(), document, request.if_running, stop)? {
                     Some(taken) => *lease = Some(taken),
                     None => return Ok(Ran::Elsewhere),
                 }
+                monitoring.begun(document, stop);
             }
             (guard, Some(resources))
         }

@@ -4,6 +4,7 @@
 mod database;
 mod identity;
 mod leftovers;
+mod monitoring;
 mod providers;
 mod storage;
 

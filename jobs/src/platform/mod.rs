@@ -3,6 +3,7 @@
 mod crew;
 mod endpoint;
 mod http;
+mod ping;
 mod problem;
 mod setting;
 mod stop;
@@ -13,6 +14,7 @@ pub mod identity;
 pub mod shared_folders;
 pub mod storage;
 
+pub use ping::{PingUrl, Signal};
 pub use problem::{Kind, Problem};
 pub use setting::InvalidSetting;
 pub use stop::{Stop, StopReason};

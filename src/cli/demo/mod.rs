@@ -126,6 +126,7 @@ fn clean_up(config: &Config, dry_run: bool) -> anyhow::Result<Document> {
         timeout: Duration::from_secs(3_600),
         if_running: IfRunning::Fail,
         allow_affected: None,
+        metrics_dir: None,
         show_duration: true,
     };
     let (document, error) = run::run(&request, || Ok(json!({})), || Ok(config.clone()));

@@ -9,7 +9,7 @@ use upkeep_jobs::platform::database::{Access, Database, DatabaseUrl};
 use upkeep_jobs::platform::storage::Directory;
 use upkeep_jobs::platform::{Kind, Problem, Stop};
 
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, Monitored};
 
 const CONFIGURATION: &str = r#"# Made by `upkeep demo`. Relative paths start at the directory this file is in.
 
@@ -85,11 +85,13 @@ impl Place {
         fs::write(&file, CONFIGURATION).map_err(|error| {
             Problem::new(Kind::Failed, format!("cannot write {}", self.file().display())).because(error)
         })?;
-        let config = Config::load(Some(&file), &Environment::of_process())?;
+        let mut config = Config::load(Some(&file), &Environment::of_process())?;
         let resources = config.clone().for_run(None).1;
         let own_database = matches!(&resources.database, DatabaseUrl::Sqlite(path) if *path == self.database_file());
         let own_store = matches!(&resources.storage, StorageSettings::Directory(path) if *path == self.objects());
         if own_database && own_store && resources.shared_folders.is_none() {
+            // Whoever watches the platform is not to take the demo for it.
+            config.monitored = Monitored::default();
             return Ok(config);
         }
         let message =

@@ -6,6 +6,7 @@
 
 mod database;
 mod finding;
+mod monitoring;
 mod providers;
 mod storage;
 mod text;
@@ -25,7 +26,7 @@ use crate::run::{may_colour, present};
 pub(super) const EXIT_STATUS: &str = "\
 Nothing is changed, but for a trial that every run of a job makes, too: an
 object is deleted under a key that no object has (in a directory, an empty file
-is made and removed).
+is made and removed, and so in that for metrics).
 
 Exit status:
     0  no problem; there may be warnings and notes
@@ -98,12 +99,14 @@ fn examine(session: &Session, mut tell: impl FnMut(Vec<Finding>) -> anyhow::Resu
     };
     tell(configuration(AREA, &config))?;
     let stop = Stop::without_deadline();
+    let monitored = config.monitored.clone();
     let (guard, resources) = config.for_run(None);
     let database::Examined { findings, database, sample } = database::examine(&resources.database, &stop);
     tell(findings)?;
     tell(storage::examine(&resources.storage, sample, &guard, &stop))?;
     tell(providers::identity(resources.identity.as_ref(), &stop))?;
     tell(providers::shared_folders(resources.shared_folders.as_ref(), &stop))?;
+    tell(monitoring::examine(&monitored))?;
     tell(database::unfinished(database, &resources, &stop)).context("cannot write to standard output")
 }
 

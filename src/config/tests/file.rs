@@ -99,7 +99,7 @@ fn unknown_sections_name_the_nearest_known_one() {
     assert_eq!(
         refusal("[storrage]\nkind = 's3'"),
         "storrage (~~/here/upkeep.toml, line 1) is not a known section\n\
-         hint: did you mean storage? (known are database, storage, identity, shared_folder, safety)"
+         hint: did you mean storage? (known are database, storage, identity, shared_folder, metrics, notify, safety)"
     );
     assert!(refusal("[queue]").contains("queue (~~/here/upkeep.toml, line 1) is not a known section"));
     assert!(refusal("url = 'x'").ends_with("hint: put it below [database] or [shared_folder]"));

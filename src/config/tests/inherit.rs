@@ -125,6 +125,10 @@ fn what_is_inherited_is_shown_with_where_it_is_from() {
     username = "upkeep"                                    # environment UPKEEP_SHARED_FOLDER__USERNAME
     password = "***"                                       # inherited from shared_folder.password in ~~/here/../etc/controller.toml, line 54
 
+    [metrics]  # not configured
+
+    [notify]  # not configured
+
     [safety]
     deletion = true                                        # default
     max_affected_percent = 10                              # default

@@ -8,6 +8,7 @@ mod identity;
 mod inherit;
 mod inherit_faults;
 mod inherit_identity;
+mod monitoring;
 mod safety;
 mod shared_folder;
 mod show;

@@ -23,6 +23,10 @@ fn defaults_alone() {
 
     [shared_folder]  # not configured
 
+    [metrics]  # not configured
+
+    [notify]  # not configured
+
     [safety]
     deletion = true                           # default
     max_affected_percent = 10                 # default
@@ -81,6 +85,10 @@ fn every_origin() {
     url = "https://cloud.example.org/"  # ~~/here/upkeep.toml
     username = "\"meet\""               # ~~/here/upkeep.toml
     password = "***"                    # credential shared_folder.password
+
+    [metrics]  # not configured
+
+    [notify]  # not configured
 
     [safety]
     deletion = false                    # environment UPKEEP_SAFETY__DELETION

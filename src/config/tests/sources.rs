@@ -68,12 +68,14 @@ fn every_secret_and_nothing_else_has_a_file_and_a_credential() {
             "storage.secret_key",
             "identity.client_secret",
             "shared_folder.password",
+            "notify.ping_url",
         ]
     );
     for key in keys::ALL {
         let machine = Machine::new();
-        machine.write(&format!("credentials/{key}"), "sqlite:/from/credential.db");
-        let file = machine.write("secret", "sqlite:/from/file.db");
+        let scheme = if key.section == "notify" { "https:/" } else { "sqlite:" };
+        machine.write(&format!("credentials/{key}"), format!("{scheme}/from/credential.db"));
+        let file = machine.write("secret", format!("{scheme}/from/file.db"));
         let directory = machine.path("credentials").to_str().unwrap().to_owned();
         let with_credential = machine.load("storage.kind = 'directory'", &[("CREDENTIALS_DIRECTORY", &directory)]);
         let with_file = machine.load("storage.kind = 'directory'", &[(&key.file_variable(), &file)]);
@@ -198,7 +200,7 @@ fn credentials_of_others_are_ignored_but_not_misspelt_ones_of_ours() {
         machine.refusal("", &variables),
         "the systemd credential database.uri is not known\n\
          hint: did you mean database.url? (known are database.url, storage.access_key, storage.secret_key, \
-         identity.client_secret, shared_folder.password)"
+         identity.client_secret, shared_folder.password, notify.ping_url)"
     );
     assert!(machine.load("", &[("CREDENTIALS_DIRECTORY", "")]).is_ok());
     machine.write("file", "");

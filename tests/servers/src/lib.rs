@@ -8,6 +8,7 @@ pub mod keycloak;
 pub mod lister;
 pub mod nextcloud;
 pub mod pgbouncer;
+pub mod pings;
 pub mod postgres;
 pub mod s3;
 
@@ -15,4 +16,5 @@ pub use cutter::Cutter;
 pub use keycloak::Keycloak;
 pub use nextcloud::Nextcloud;
 pub use pgbouncer::PgBouncer;
+pub use pings::PingService;
 pub use postgres::Postgres;

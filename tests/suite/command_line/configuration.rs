@@ -22,6 +22,10 @@ fn without_configuration_the_defaults_are_shown_and_valid() {
 
     [shared_folder]  # not configured
 
+    [metrics]  # not configured
+
+    [notify]  # not configured
+
     [safety]
     deletion = true                                    # default
     max_affected_percent = 10                          # default
@@ -73,6 +77,10 @@ fn effective_values_are_shown_with_their_origin_and_without_secrets() {
     url = "https://cloud.example.org/" # [site]/upkeep.toml
     username = "meet" # [site]/upkeep.toml
     password = "***" # [site]/upkeep.toml
+
+    [metrics] # not configured
+
+    [notify] # not configured
 
     [safety]
     deletion = false # environment UPKEEP_SAFETY__DELETION

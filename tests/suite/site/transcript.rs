@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use upkeep_test_servers::s3::{ACCESS_KEY, SECRET_KEY};
-use upkeep_test_servers::{keycloak, nextcloud, postgres};
+use upkeep_test_servers::{keycloak, nextcloud, pings, postgres};
 
 use super::{Run, Site};
 
@@ -47,6 +47,7 @@ impl Run {
             keycloak::CLIENT_SECRET,
             keycloak::TOKEN_START,
             "kc%2Bsecret",
+            pings::KEY,
             WRONG_SECRET,
         ];
         for secret in secrets {
