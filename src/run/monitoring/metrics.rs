@@ -3,7 +3,7 @@
 //! They are rebuilt from the run history, so that a failed run hides no earlier success, once when a run begins and once
 //! when it has ended: of one that was killed they tell that it started and not that it ended.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -98,7 +98,7 @@ impl Metrics {
         ];
         for (name, text) in files {
             textfile::replace(&self.directory, &name, document.run_id, &text)
-                .with_context(|| format!("cannot write {}", Path::new(&self.directory).join(&name).display()))?;
+                .with_context(|| format!("cannot write {}", self.directory.join(&name).display()))?;
         }
         Ok(())
     }

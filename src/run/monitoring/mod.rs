@@ -1,5 +1,5 @@
-//! What others are told of a run while it is known to nobody else: metrics in a directory, pings to an address. Neither
-//! is ever a reason to fail, and neither holds a run up for long.
+//! What monitoring is told of a run: metrics in a directory, pings to an address. Neither is ever a reason to fail, and
+//! neither holds a run up for long.
 
 mod metrics;
 mod pings;

@@ -125,6 +125,9 @@ fn the_dashboard_asks_for_metrics_that_are_written_and_shows_each_of_them() {
         }
     }
     assert_eq!(shown, written.0);
+    for annotation in dashboard["annotations"]["list"].as_array().unwrap() {
+        assert_asks_for_what_there_is(annotation["expr"].as_str().unwrap(), &written);
+    }
     let variables = dashboard["templating"]["list"].as_array().unwrap();
     for query in variables.iter().filter_map(|variable| variable["query"]["query"].as_str()) {
         assert!(metrics_in(query).is_subset(&written.0) && query.ends_with(')'), "{query}");
