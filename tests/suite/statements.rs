@@ -1,7 +1,9 @@
 //! What a job asks of the database and of the store: statements and requests for a batch, never for a row.
 
+use chrono::{TimeDelta, Utc};
 use upkeep_test_servers::Postgres;
 
+use crate::history::Past;
 use crate::room_cleanup::fill_with_orphans;
 use crate::site::{DatabaseKind, Event, Sample, Site, StorageKind};
 
@@ -9,7 +11,7 @@ use crate::site::{DatabaseKind, Event, Sample, Site, StorageKind};
 type Fill = fn(&Site, usize);
 
 /// What each job finds; all of it fits into the batch with which a run begins.
-const JOBS: [(&str, Fill); 6] = [
+const JOBS: [(&str, Fill); 7] = [
     ("event-cleanup", |site, number| events(site, number, 31)),
     ("adhoc-event-cleanup", |site, number| {
         events(site, number, -1);
@@ -42,6 +44,11 @@ const JOBS: [(&str, Fill); 6] = [
     ("sync-storage-files", |site, number| {
         events(site, number, -1);
         site.execute("UPDATE assets SET size = size + 1, updated_at = now() - interval '1 hour'");
+    }),
+    ("run-history-cleanup", |site, number| {
+        let run = |days| Past::ended("event-cleanup", Utc::now() - TimeDelta::days(days), "succeeded", 0);
+        // The latest one stays.
+        site.remember(&(0..=number).map(|day| run(900 - day as i64)).collect::<Vec<_>>());
     }),
 ];
 
