@@ -8,6 +8,7 @@ mod demo;
 mod describe;
 mod doctor;
 mod execute;
+mod generate;
 mod history;
 mod list;
 mod output;
@@ -72,6 +73,9 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Show event-cleanup at work on a sample platform of its own
     Demo(demo::Arguments),
+    /// Write files that go with upkeep
+    #[command(subcommand)]
+    Generate(generate::Command),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
 }
@@ -138,6 +142,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Jobs(JobsCommand::History(arguments)) => history::run(&session, &arguments),
         Command::Database(command) => database::run(&session, &command),
         Command::Config(command) => configuration::run(&session, &command),
+        Command::Generate(command) => generate::run(&session, &command),
         Command::Completions(arguments) => completions::run(&arguments),
     };
     exit_code(done.map(|()| ExitCode::SUCCESS))

@@ -1,6 +1,7 @@
 //! Writing to standard output and standard error.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::Context as _;
 
@@ -26,6 +27,15 @@ pub(super) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let io_error = error.chain().find_map(|part| part.downcast_ref::<io::Error>());
     io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// A path as a shell takes it.
+pub(super) fn quoted(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    if path.chars().all(|c| c.is_alphanumeric() || "/._-+=:,@%".contains(c)) {
+        return path.into_owned();
+    }
+    format!("'{}'", path.replace('\'', r"'\''"))
 }
 
 /// Says on standard error what went wrong, why, and what to do.

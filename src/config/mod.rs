@@ -96,6 +96,25 @@ impl Config {
         self.settings.inherit().map(|inherit| &*inherit.path)
     }
 
+    /// The names of all keys whose values are secrets, as their systemd credentials are called.
+    pub(crate) fn names_of_secrets() -> impl Iterator<Item = String> {
+        keys::ALL.iter().filter(|key| key.is_secret()).map(ToString::to_string)
+    }
+
+    /// The directories on this host that jobs write to because somebody configured them; those of the embedded
+    /// defaults are elsewhere for whoever else runs upkeep.
+    pub(crate) fn directories_written_to(&self) -> Vec<&Path> {
+        let database = match &self.database {
+            DatabaseUrl::Sqlite(file) if self.settings.is_given(keys::DATABASE_URL) => file.parent(),
+            DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_) => None,
+        };
+        let objects = match &self.storage {
+            StorageSettings::Directory(path) if self.settings.is_given(keys::STORAGE_PATH) => Some(path.as_path()),
+            StorageSettings::Directory(_) | StorageSettings::Embedded(_) | StorageSettings::S3(_) => None,
+        };
+        database.into_iter().chain(objects).collect()
+    }
+
     /// What a run gets of it: the guards, with what this one run is allowed, and what jobs work on.
     pub(crate) fn for_run(self, allow_affected: Option<u64>) -> (Guard, Resources) {
         let Safety { deletion, max_affected_percent, max_affected_floor, room_minimum_age } = self.safety;

@@ -18,6 +18,10 @@ pub(super) fn secret_file(key: Key, path: PathBuf, named_in: String) -> Result<S
     Setting::from_text(key, &text, Origin::SecretFile { path, named_in })
 }
 
+/// What a credential holds that stands in for a file that is not there. A unit has to say something (`SetCredential=`
+/// beside `LoadCredential=`), or systemd refuses to start it.
+const ELSEWHERE: &str = "-";
+
 /// The directory in which systemd puts the credentials of the unit.
 pub(super) struct Credentials(Option<PathBuf>);
 
@@ -58,6 +62,7 @@ impl Credentials {
     pub(super) fn read(&self, key: Key) -> Result<Option<Setting>, Problem> {
         let Some(directory) = self.0.as_ref().filter(|_| key.is_secret()) else { return Ok(None) };
         match read_secret(&directory.join(key.to_string())) {
+            Ok(text) if text == ELSEWHERE => Ok(None),
             Ok(text) => Setting::from_text(key, &text, Origin::Credential).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(unreadable(format!("cannot read the systemd credential {key}"), error)),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account_changes;
 use super::account_states::{self, Change, User};
-use crate::kit::{Context, Job, Plan, Report};
+use crate::kit::{Context, Job, Nightly, Plan, Report};
 use crate::platform::database::{Database, Requirement};
 use crate::platform::identity::{Accounts, Identity, Standing};
 
@@ -48,6 +48,9 @@ users it lists as enabled are no longer disabled.";
 The date of users that are disabled already; everything, when a single answer of the identity provider is not what was \
 asked for, when it lists nobody, or when implausibly many users would be disabled.";
     const REQUIRES: &'static [&'static [Requirement]] = &[&account_states::REQUIRES];
+    const SCHEDULE: Option<Nightly> =
+        Some(Nightly::at(3, 5, "The first of all: whoever is enabled again by now is not deleted by user-cleanup."));
+    const ASKS_IDENTITY_PROVIDER: bool = true;
     type Parameters = Parameters;
 
     fn execute(context: &Context, parameters: Parameters) -> anyhow::Result<Report> {

@@ -17,7 +17,7 @@ use super::kept_users::KeptUsers;
 use super::owned_events::OwnedEvents;
 use super::owned_rooms::OwnedRooms;
 use super::user_removal;
-use crate::kit::{Context, ForeignReferences, Job, Report, clean_up_in_passes, days_before};
+use crate::kit::{Context, ForeignReferences, Job, Nightly, Report, clean_up_in_passes, days_before};
 use crate::meetings::event_removal::{self, EventRemoval};
 use crate::meetings::schema::{self, Schema};
 use crate::meetings::{permissions, room_removal};
@@ -70,6 +70,11 @@ be deleted, or to whom a table refers that upkeep does not know.";
         &room_removal::REQUIRES,
         &permissions::REQUIRES,
     ];
+    const SCHEDULE: Option<Nightly> = Some(Nightly::at(
+        3,
+        25,
+        "After keycloak-account-sync, by whose changes it goes, and before event-cleanup, which finds less to do.",
+    ));
     type Parameters = Parameters;
 
     fn check(parameters: &Parameters, now: DateTime<Utc>) -> Result<(), Problem> {

@@ -24,7 +24,7 @@ use super::corrections::{MissingFiles, Sizes};
 use super::difference::{Difference, Missing};
 use super::rows::{self, Wrong};
 use super::survey::Survey;
-use crate::kit::{Context, Job, Plan, Report, bytes_in_words, change_all, drain_outbox};
+use crate::kit::{Context, Job, Nightly, Plan, Report, bytes_in_words, change_all, drain_outbox};
 use crate::meetings::room_removal::sample_of_objects;
 use crate::platform::database::{Database, Ids, Requirement};
 use crate::platform::storage::ReadObjects;
@@ -71,6 +71,8 @@ Nothing by default: assets get the sizes that their stored objects have, or zero
 Stored objects, also those that no asset refers to: they are counted. Assets that the platform has written since the \
 run began. Everything, if implausibly many assets have no object, or all of them.";
     const REQUIRES: &'static [&'static [Requirement]] = &[&rows::REQUIRES];
+    const SCHEDULE: Option<Nightly> =
+        Some(Nightly::at(5, 5, "The last: it looks at the assets that the other jobs have left."));
     type Parameters = Parameters;
 
     fn execute(context: &Context, parameters: Parameters) -> anyhow::Result<Report> {

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::context::Context;
+use super::nightly::Nightly;
 use super::parameters;
 use super::report::Report;
 use crate::platform::Problem;
@@ -24,6 +25,10 @@ pub trait Job: Sync + 'static {
     const KEEPS: &'static str;
     /// The platform tables and columns it works on. A job without any needs no configuration, database or lease.
     const REQUIRES: &'static [&'static [Requirement]];
+    /// When it is run where nobody says otherwise; `None` for a job that is only run by hand.
+    const SCHEDULE: Option<Nightly>;
+    /// Whether it needs the identity provider.
+    const ASKS_IDENTITY_PROVIDER: bool = false;
     /// JSON parameters; `Default` holds the documented defaults, doc comments describe the fields with their units.
     type Parameters: Serialize + DeserializeOwned + Default + JsonSchema;
 
@@ -55,6 +60,10 @@ pub trait AnyJob: Sync {
     fn keeps(&self) -> &'static str;
     /// See [`Job::REQUIRES`].
     fn requires(&self) -> Vec<Requirement>;
+    /// See [`Job::SCHEDULE`].
+    fn schedule(&self) -> Option<Nightly>;
+    /// See [`Job::ASKS_IDENTITY_PROVIDER`].
+    fn asks_identity_provider(&self) -> bool;
     /// The defaults of all parameters.
     fn default_parameters(&self) -> Value;
     /// The parameters' JSON Schema.
@@ -96,6 +105,14 @@ impl<J: Job> AnyJob for J {
 
     fn requires(&self) -> Vec<Requirement> {
         J::REQUIRES.concat()
+    }
+
+    fn schedule(&self) -> Option<Nightly> {
+        J::SCHEDULE
+    }
+
+    fn asks_identity_provider(&self) -> bool {
+        J::ASKS_IDENTITY_PROVIDER
     }
 
     fn default_parameters(&self) -> Value {

@@ -16,7 +16,7 @@ use super::event_removal::{self, EventRemoval};
 use super::schema::{self, Schema};
 use super::{permissions, room_removal};
 use crate::kit::{
-    Candidate, Candidates, Cleanup, Context, Held, Job, Preparation, Removal, Report, Step, Stores, clean_up,
+    Candidate, Candidates, Cleanup, Context, Held, Job, Nightly, Preparation, Removal, Report, Step, Stores, clean_up,
 };
 use crate::platform::database::Requirement::Table;
 use crate::platform::database::{Connection, Database, Ids, Requirement};
@@ -56,6 +56,11 @@ Events that are not ad hoc; rooms that another event uses; users, groups and tar
         &room_removal::REQUIRES,
         &permissions::REQUIRES,
     ];
+    const SCHEDULE: Option<Nightly> = Some(Nightly::at(
+        4,
+        5,
+        "Every night, so that nothing stays for more than a day longer than its parameters say.",
+    ));
     type Parameters = Parameters;
 
     fn execute(context: &Context, parameters: Parameters) -> anyhow::Result<Report> {

@@ -19,7 +19,9 @@ use super::event_removal::{self, EventRemoval};
 use super::schedule::{self, End, Schedule};
 use super::schema::{self, Schema};
 use super::{permissions, room_removal};
-use crate::kit::{Cleanup, Context, Due, Held, Job, Preparation, Removal, Report, Step, Stores, clean_up, days_before};
+use crate::kit::{
+    Cleanup, Context, Due, Held, Job, Nightly, Preparation, Removal, Report, Step, Stores, clean_up, days_before,
+};
 use crate::platform::Problem;
 use crate::platform::database::{Connection, Database, Ids, Requirement};
 
@@ -68,6 +70,8 @@ that another event uses; users, groups and tariffs.";
         &room_removal::REQUIRES,
         &permissions::REQUIRES,
     ];
+    const SCHEDULE: Option<Nightly> =
+        Some(Nightly::at(3, 45, "When few meetings take place: of all jobs it may have most to do."));
     type Parameters = Parameters;
 
     fn check(parameters: &Parameters, now: DateTime<Utc>) -> Result<(), Problem> {

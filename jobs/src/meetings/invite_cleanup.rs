@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::permissions::{self, Of};
 use super::schema::{self, Schema};
 use super::{room_removal, rows};
-use crate::kit::{Candidate, Candidates, Cleanup, Context, Held, Job, Removal, Report, Step, clean_up};
+use crate::kit::{Candidate, Candidates, Cleanup, Context, Held, Job, Nightly, Removal, Report, Step, clean_up};
 use crate::platform::database::Requirement::Table;
 use crate::platform::database::{Connection, Ids, Requirement};
 
@@ -51,6 +51,8 @@ and by e-mail.";
     const REQUIRES: &'static [&'static [Requirement]] =
         // Assets for the sample of objects: the outbox may hold other jobs' objects.
         &[&schema::REQUIRES, &INVITES, &permissions::REQUIRES, &[Table("assets", &["id", "size"])]];
+    const SCHEDULE: Option<Nightly> =
+        Some(Nightly::at(4, 25, "After the jobs that delete events and rooms with the invites to them."));
     type Parameters = Parameters;
 
     fn execute(context: &Context, parameters: Parameters) -> anyhow::Result<Report> {

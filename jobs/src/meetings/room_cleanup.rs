@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::schema::{self, Schema};
 use super::{permissions, room_removal};
-use crate::kit::{Candidate, Candidates, Cleanup, Context, Held, Job, Removal, Report, Step, clean_up};
+use crate::kit::{Candidate, Candidates, Cleanup, Context, Held, Job, Nightly, Removal, Report, Step, clean_up};
 use crate::platform::database::Requirement::Table;
 use crate::platform::database::{Connection, Ids, Requirement};
 
@@ -44,6 +44,11 @@ the [safety] section of the configuration; users and tariffs.";
         &room_removal::REQUIRES,
         &permissions::REQUIRES,
     ];
+    const SCHEDULE: Option<Nightly> = Some(Nightly::at(
+        4,
+        45,
+        "After all jobs that delete events: the rooms these leave behind go in the same night.",
+    ));
     type Parameters = Parameters;
 
     fn execute(context: &Context, parameters: Parameters) -> anyhow::Result<Report> {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::each;
-use crate::kit::{Candidates, Cleanup, Context, Held, Job, Removal, Report, Step, clean_up, days_before};
+use crate::kit::{Candidates, Cleanup, Context, Held, Job, Nightly, Removal, Report, Step, clean_up, days_before};
 use crate::platform::Problem;
 use crate::platform::database::{Connection, Ids, Instant, Requirement, SqlIds, SqlInstant, SqlUuid, Uid};
 
@@ -53,6 +53,7 @@ Of each job the latest run that ended and the latest that succeeded, however old
 objects or shared folders still wait to be deleted. Nothing of the platform is touched, neither its tables nor its \
 storage.";
     const REQUIRES: &'static [&'static [Requirement]] = &[&[Requirement::OwnTables]];
+    const SCHEDULE: Option<Nightly> = Some(Nightly::at(5, 25, "After all other jobs, whose runs it has records of."));
     type Parameters = Parameters;
 
     fn check(parameters: &Parameters, now: DateTime<Utc>) -> Result<(), Problem> {

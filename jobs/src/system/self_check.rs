@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kit::{Context, Job, Report};
+use crate::kit::{Context, Job, Nightly, Report};
 use crate::platform::database::Requirement;
 
 /// Shows that jobs can be started and that their log arrives.
@@ -21,6 +21,7 @@ impl Job for SelfCheck {
     const REMOVES: &'static str = "Nothing.";
     const KEEPS: &'static str = "Everything; neither configuration nor database is needed.";
     const REQUIRES: &'static [&'static [Requirement]] = &[];
+    const SCHEDULE: Option<Nightly> = None;
     type Parameters = Parameters;
 
     fn execute(context: &Context, Parameters {}: Parameters) -> anyhow::Result<Report> {

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::census::Census;
 use super::place::Place;
 use super::sample::{EVENTS, Sample};
+use crate::cli::output::quoted;
 
 /// A number with commas.
 pub(super) fn number(number: u64) -> String {
@@ -86,13 +87,4 @@ pub(super) fn suggestions(place: &Place) -> String {
          rm -r {}\n",
         quoted(place.directory())
     )
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let path = path.to_string_lossy();
-    if path.chars().all(|c| c.is_alphanumeric() || "/._-+=:,@%".contains(c)) {
-        return path.into_owned();
-    }
-    format!("'{}'", path.replace('\'', r"'\''"))
 }

@@ -1,0 +1,114 @@
+//! `upkeep generate systemd` and `upkeep generate cron`: the files that start the configured jobs every night.
+//!
+//! Both start a job by the same command line, with its parameters in a file, and differ in what they do about another
+//! run: systemd notes exit code 75 without calling it a failure, while cron would send a mail about it.
+
+mod cron;
+mod placing;
+mod systemd;
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use upkeep_jobs::JOBS;
+use upkeep_jobs::kit::{AnyJob, Nightly};
+
+use self::placing::{File, place};
+use super::super::{Session, output};
+use crate::config::Config;
+
+pub(super) const SYSTEMD: &str = "\
+Write a hardened systemd service and a timer for each configured job, with the jobs' parameters in a file for each. \
+Which jobs, and where they may write, follows from the configuration. The jobs themselves read \
+/etc/upkeep/upkeep.toml, and their parameters from /etc/upkeep/jobs.";
+pub(super) const CRON: &str = "\
+Write a file for /etc/cron.d that starts each configured job, with the jobs' parameters in a file for each. Which jobs \
+follows from the configuration. The jobs themselves read /etc/upkeep/upkeep.toml, and their parameters from \
+/etc/upkeep/jobs. Mails are sent only when somebody has to act.";
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    /// The directory to write them to; made if there is none
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// Where the program is, or will be
+    #[arg(long, value_name = "PATH", default_value = "/usr/bin/upkeep", value_parser = program)]
+    program: String,
+    /// Replace files that were edited; parameters are never replaced
+    #[arg(long)]
+    force: bool,
+}
+
+/// A path that means the same in a unit, in a crontab and to a shell.
+fn program(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._+-".contains(c);
+    match text.starts_with('/') && text.chars().all(plain) {
+        true => Ok(text.to_owned()),
+        false => Err("write an absolute path of letters, digits and / . _ + -".to_owned()),
+    }
+}
+
+/// A job that is started at night.
+struct Scheduled {
+    job: &'static dyn AnyJob,
+    at: Nightly,
+}
+
+/// Those that can do their work with this configuration, in the order of their times.
+fn scheduled(config: &Config) -> Vec<Scheduled> {
+    let able = |job: &&&dyn AnyJob| !job.asks_identity_provider() || config.identity.is_some();
+    let jobs = JOBS.iter().filter(able).filter_map(|&job| Some(Scheduled { job, at: job.schedule()? }));
+    let mut jobs: Vec<_> = jobs.collect();
+    jobs.sort_by_key(|scheduled| scheduled.at);
+    jobs
+}
+
+pub(super) fn systemd(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
+    let config = session.configuration()?;
+    let jobs = scheduled(&config);
+    write(arguments, &config, systemd::files(&arguments.program, &config, &jobs), &jobs, &systemd::next_steps(&jobs))
+}
+
+pub(super) fn cron(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
+    let config = session.configuration()?;
+    let jobs = scheduled(&config);
+    write(arguments, &config, vec![cron::file(&arguments.program, &jobs)], &jobs, cron::NEXT_STEPS)
+}
+
+/// Writes the files, and tells what became of each and what is to be done with them.
+fn write(
+    arguments: &Arguments,
+    config: &Config,
+    mut files: Vec<File>,
+    jobs: &[Scheduled],
+    next_steps: &str,
+) -> anyhow::Result<()> {
+    files.extend(jobs.iter().map(|scheduled| parameters(scheduled.job)).collect::<anyhow::Result<Vec<_>>>()?);
+    let placed = place(&arguments.dir, &files, arguments.force)?;
+    let mut text = String::new();
+    for (file, placed) in files.iter().zip(placed) {
+        writeln!(text, "{placed:<10} {}", arguments.dir.join(&file.name).display())?;
+    }
+    if config.identity.is_none() {
+        let left_out = JOBS.iter().filter(|job| job.asks_identity_provider()).map(|job| job.name());
+        let left_out = left_out.collect::<Vec<_>>().join(", ");
+        writeln!(text, "Left out, as no identity provider is configured: {left_out}")?;
+    }
+    let absolute = std::path::absolute(&arguments.dir)?;
+    writeln!(text, "\nTo put them in place, as root:\n  cd {}\n{next_steps}", output::quoted(&absolute))?;
+    output::print(&text)
+}
+
+/// The file with a job's parameters, which are the operator's to change.
+fn parameters(job: &dyn AnyJob) -> anyhow::Result<File> {
+    let json = serde_json::to_string_pretty(&job.default_parameters())?;
+    Ok(File { name: format!("jobs/{}.json", job.name()), contents: json + "\n", is_operators: true })
+}
+
+/// How a job is started, but for the words before `--config` and after it all.
+fn command_line(job: &str) -> String {
+    format!(
+        "--config /etc/upkeep/upkeep.toml jobs execute {job} --parameters @/etc/upkeep/jobs/{job}.json --timeout 1h"
+    )
+}
