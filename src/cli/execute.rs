@@ -12,7 +12,7 @@ use upkeep_jobs::kit::{AnyJob, parse_parameters};
 use upkeep_jobs::platform::{Kind, Problem};
 
 use super::{Session, job_type, output};
-use crate::run::{self, ErrorParts, IfRunning, LogTo, Request, init_logging};
+use crate::run::{self, ErrorParts, IfRunning, LogTo, Outcome, Request, Verbosity, init_logging, may_colour};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
@@ -57,10 +57,14 @@ pub(super) fn run(session: &Session, arguments: Arguments) -> ExitCode {
     let Arguments { job, parameters, timeout, hide_duration, dry_run, output, if_running, metrics_dir, allow_affected } =
         arguments;
     init_logging(session.verbosity, if output == Output::Json { LogTo::Stderr } else { LogTo::Stdout });
+    let is_quiet = session.verbosity == Verbosity::Quiet;
+    let has_bar = output == Output::Text && !is_quiet && may_colour(&io::stderr());
     let show_duration = !hide_duration;
-    let request = Request { job, dry_run, timeout, if_running, allow_affected, metrics_dir, show_duration };
+    let request = Request { job, dry_run, timeout, if_running, allow_affected, metrics_dir, show_duration, has_bar };
     let (document, error) = run::run(&request, || read_parameters(&parameters), || session.configuration());
-    if let Some(error) = error {
+    // Another run does the work: nobody has to act, and the exit code says it.
+    let nobody_acts = is_quiet && document.outcome == Some(Outcome::Busy);
+    if let Some(error) = error.filter(|_| !nobody_acts) {
         output::complain(&ErrorParts::of(&error));
     }
     if output == Output::Json

@@ -47,7 +47,7 @@ struct Cli {
     /// /etc/upkeep/upkeep.toml, whichever exists first; none is needed]
     #[arg(long, value_name = "FILE", global = true, help_heading = "Global options")]
     config: Option<PathBuf>,
-    /// Log warnings and errors only
+    /// Log only the warnings and errors that somebody has to see to
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
     quiet: bool,
     /// Log every step

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::run::{ErrorParts, may_colour, on_one_line};
+use crate::run::{ErrorParts, may_colour, on_one_line, priority};
 
 /// Writes `text` to standard output.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
@@ -40,6 +40,7 @@ pub(super) fn quoted(path: &Path) -> String {
 
 /// Says on standard error what went wrong, why, and what to do.
 pub(super) fn complain(error: &ErrorParts) {
+    let priority = priority(&io::stderr(), log::Level::Error);
     let mut err = io::stderr().lock();
     for line in error.lines().map(|line| on_one_line(&line)) {
         let line = match line.split_once(": ") {
@@ -47,7 +48,7 @@ pub(super) fn complain(error: &ErrorParts) {
             _ => line,
         };
         // Nobody is left to tell if even this fails; the exit code still speaks.
-        if writeln!(err, "{line}").is_err() {
+        if writeln!(err, "{priority}{line}").is_err() {
             return;
         }
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use upkeep_jobs::kit::NOTES;
+
 use super::document::{Document, Outcome};
 
 pub(super) fn begin() {
@@ -14,8 +16,10 @@ pub(super) fn loading() {
 
 pub(super) fn end(document: &Document, show_duration: bool) {
     log::info!("");
+    // The other run does the work: nobody has to act.
+    let target = if document.outcome == Some(Outcome::Busy) { NOTES } else { module_path!() };
     if let Some(error) = document.error() {
-        log::error!("{}", error.in_one_line());
+        log::error!(target: target, "{}", error.in_one_line());
     }
     match document.outcome {
         Some(Outcome::Succeeded) => log::info!("Job finished successfully"),
@@ -23,7 +27,7 @@ pub(super) fn end(document: &Document, show_duration: bool) {
         Some(Outcome::Incomplete) => {
             log::error!("Job finished, failures: {}; running it again is safe", document.report.counts.failed);
         }
-        _ => log::error!("Job failed"),
+        _ => log::error!(target: target, "Job failed"),
     }
     if show_duration && let Some(duration_ms) = document.duration_ms {
         log::info!("Duration: {}", humantime::format_duration(Duration::from_millis(duration_ms)));

@@ -2,6 +2,7 @@
 //!
 //! Whoever starts a job — the command line now, others later — comes through [`run`].
 
+mod bar;
 mod document;
 mod frame;
 mod history;
@@ -10,9 +11,12 @@ mod logging;
 mod monitoring;
 mod owner;
 mod past_runs;
+mod progress;
+mod service_manager;
 mod signals;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
@@ -20,13 +24,15 @@ use serde_json::Value;
 use upkeep_jobs::kit::{AnyJob, Context, Guard, crash_point};
 use upkeep_jobs::platform::{Problem, Stop};
 
-pub(crate) use self::document::{Document, ErrorParts, kind_of};
+pub(crate) use self::document::{Document, ErrorParts, Outcome, kind_of};
 pub(crate) use self::history::mark_died;
 use self::lease::Lease;
 pub(crate) use self::lease::{IfRunning, held_leases};
-pub(crate) use self::logging::{LogTo, Verbosity, init as init_logging, may_colour, on_one_line};
+pub(crate) use self::logging::{LogTo, Verbosity, init as init_logging, may_colour, on_one_line, priority};
 use self::monitoring::Monitoring;
 pub(crate) use self::past_runs::{PastRun, RunPrefix, Wanted, past_runs, runs_named};
+use self::progress::Display;
+use self::service_manager::ServiceManager;
 use crate::config::Config;
 
 /// What is to be run, and how.
@@ -45,6 +51,8 @@ pub(crate) struct Request {
     pub(crate) metrics_dir: Option<PathBuf>,
     /// Whether the log says how long the run took.
     pub(crate) show_duration: bool,
+    /// Whether progress is shown by a bar on standard error, which has to be a terminal.
+    pub(crate) has_bar: bool,
 }
 
 /// The present, to the microsecond, as both databases store it.
@@ -62,23 +70,35 @@ pub(crate) fn run(
     configuration: impl FnOnce() -> Result<Config, Problem>,
 ) -> (Document, Option<anyhow::Error>) {
     let stop = Stop::after(request.timeout);
-    let mut document = Document::begin(request.job.name(), request.dry_run);
-    let (mut lease, mut monitoring) = (None, Monitoring::default());
+    let document = Document::begin(request.job.name(), request.dry_run);
+    let mut under_way = UnderWay { document, lease: None, monitoring: Monitoring::default() };
+    let service_manager = Arc::new(ServiceManager::find());
     frame::begin();
     // Before signals are watched: whoever is still waiting for standard input has begun nothing and may end at once.
     let parameters = parameters();
     let watched = signals::watch(&stop);
     frame::loading();
-    let result = watched
-        .and_then(|()| attempt(request, parameters, configuration, &stop, &mut document, &mut lease, &mut monitoring));
+    let attention = service_manager.attend(&stop);
+    let display = Display::new(request.has_bar, Arc::clone(&service_manager));
+    let result = watched.and_then(|()| attempt(request, parameters, configuration, display, &stop, &mut under_way));
+    let UnderWay { mut document, lease, monitoring } = under_way;
     document.conclude(result.as_ref());
     if let Some(lease) = lease {
         crash_point("done");
         lease.close(&document, &stop);
     }
     monitoring.ended(&document, &stop);
+    drop(attention);
+    service_manager.end(&document);
     frame::end(&document, request.show_duration);
     (document, result.err())
+}
+
+/// What there is of a run, whatever ends it.
+struct UnderWay {
+    document: Document,
+    lease: Option<Lease>,
+    monitoring: Monitoring,
 }
 
 /// Whether the job ran, or was left to the run that is under way.
@@ -92,11 +112,11 @@ fn attempt(
     request: &Request,
     parameters: Result<Value, Problem>,
     configuration: impl FnOnce() -> Result<Config, Problem>,
+    display: Display,
     stop: &Stop,
-    document: &mut Document,
-    lease: &mut Option<Lease>,
-    monitoring: &mut Monitoring,
+    under_way: &mut UnderWay,
 ) -> anyhow::Result<Ran> {
+    let UnderWay { document, lease, monitoring } = under_way;
     let job = request.job;
     let parameters = job.complete(&parameters?, document.now)?;
     document.parameters = parameters.clone();
@@ -120,7 +140,8 @@ fn attempt(
         }
     };
     crash_point("leased");
-    let context = Context::new(job, document.run_id, document.now, request.dry_run, guard, resources, stop.clone());
+    let context = Context::new(job, document.run_id, document.now, request.dry_run, guard, resources, stop.clone())
+        .shown_by(Box::new(display));
     let executed = job.execute(&context, parameters);
     let (report, result) = match executed {
         Ok(report) => (report, Ok(Ran::Here)),

@@ -55,6 +55,12 @@ impl Cleanup for DisabledUsers<'_> {
         })
     }
 
+    fn total(&mut self, connection: &mut Connection) -> QueryResult<Option<u64>> {
+        let sql = "SELECT count(*) AS number FROM users WHERE disabled_since IS NOT NULL";
+        let found: Number = each!(connection, c => diesel::sql_query(sql).get_result(c))?;
+        Ok(Some(found.number.unsigned_abs()))
+    }
+
     fn key(row: &DisabledUser) -> Uuid {
         row.id.0
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account_changes;
 use super::account_states::{self, Change, User};
-use crate::kit::{Context, Job, Nightly, Plan, Report};
+use crate::kit::{Context, Job, Nightly, Plan, Progress, Report};
 use crate::platform::database::{Database, Requirement};
 use crate::platform::identity::{Accounts, Identity, Standing};
 
@@ -60,7 +60,7 @@ asked for, when it lists nobody, or when implausibly many users would be disable
 
         log::info!("Asking for the accounts at {}", identity.location());
         let accounts = identity.accounts(page_size, context.stop(), |listed| {
-            context.progress(|_| format!("{listed} accounts are listed so far"));
+            context.progress(Progress::new("accounts", "listed", listed));
         })?;
         log::info!("Accounts listed: {}", accounts.listed());
         let Differences { enable, mut disable, mut absent } = compare(context, &mut database, &accounts)?;
@@ -127,7 +127,7 @@ fn compare(context: &Context, database: &mut Database, accounts: &Accounts) -> a
                 (Standing::Enabled, false) | (Standing::Disabled | Standing::Absent, true) => {}
             }
         }
-        context.progress(|report| format!("{} user accounts compared so far", report.counts.examined));
+        context.progress(Progress::new("user accounts", "compared", context.report().counts.examined));
     }
     let mut report = context.report();
     report.counts.matched = (found.enable.len() + found.disable.len() + found.absent.len()) as u64;

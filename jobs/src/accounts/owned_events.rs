@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::kept_users::KeptUsers;
 use crate::each;
-use crate::kit::{Cleanup, Context, Held, Preparation, Removal, Step, Stores};
+use crate::kit::{Candidates, Cleanup, Context, Held, Preparation, Removal, Step, Stores};
 use crate::meetings::event_removal::EventRemoval;
 use crate::meetings::room_removal;
 use crate::platform::database::{Connection, Database, Id, Ids, Instant, SqlIds, SqlInstant, SqlUuid, Uid};
@@ -56,6 +56,11 @@ impl Cleanup for OwnedEvents<'_> {
                 .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
                 .load(c)
         })
+    }
+
+    fn total(&mut self, connection: &mut Connection) -> QueryResult<Option<u64>> {
+        let tables = "events e JOIN users u ON u.id = e.created_by";
+        Candidates { tables, due: "u.disabled_since <= $1", moment: self.cutoff }.number(connection).map(Some)
     }
 
     fn key(row: &OwnedEvent) -> Uuid {

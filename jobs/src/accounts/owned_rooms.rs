@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::kept_users::KeptUsers;
 use crate::each;
-use crate::kit::{Cleanup, Context, Removal, Step};
+use crate::kit::{Candidates, Cleanup, Context, Removal, Step};
 use crate::meetings::room_removal;
 use crate::meetings::schema::Schema;
 use crate::platform::database::{Connection, Id, Ids, Instant, SqlIds, SqlInstant, SqlUuid, Uid};
@@ -56,6 +56,12 @@ impl Cleanup for OwnedRooms<'_> {
                 .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
                 .load(c)
         })
+    }
+
+    fn total(&mut self, connection: &mut Connection) -> QueryResult<Option<u64>> {
+        let tables = "rooms r JOIN users u ON u.id = r.created_by";
+        let due = "u.disabled_since <= $1 AND NOT EXISTS (SELECT 1 FROM events e WHERE e.room = r.id)";
+        Candidates { tables, due, moment: self.cutoff }.number(connection).map(Some)
     }
 
     fn key(row: &OwnedRoom) -> Uuid {

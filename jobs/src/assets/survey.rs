@@ -9,7 +9,7 @@ use super::merge::Range;
 use super::remembered::{AT_A_TIME, Place, Remembered};
 use super::rows;
 use super::sync_storage_files::Handling;
-use crate::kit::Context;
+use crate::kit::{Context, Progress};
 use crate::platform::database::Database;
 use crate::platform::storage::{OutOfOrder, ReadObjects};
 
@@ -35,18 +35,19 @@ pub(super) struct Survey<'a> {
     pub(super) capacity: usize,
     /// Assets up to this one have been seen to by earlier looks.
     pub(super) after: Option<Uuid>,
+    /// How many assets there are.
+    pub(super) total: u64,
     /// When the run began, by the database's clock.
     pub(super) began: DateTime<Utc>,
 }
 
 impl Survey<'_> {
-    /// Looks at all assets, of which there are `total`, and at all objects; of a further look only what it finds to be
-    /// changed is of interest.
+    /// Looks at all assets and at all objects; of a further look only what it finds to be changed is of interest.
     ///
     /// # Errors
     /// The database's or the store's, or that the run has to stop.
-    pub(super) fn take(mut self, total: u64) -> anyhow::Result<Difference> {
-        let (number, length) = ranges(total);
+    pub(super) fn take(mut self) -> anyhow::Result<Difference> {
+        let (number, length) = ranges(self.total);
         let bounds = self.database.read(|connection| rows::bounds(connection, number - 1, length))?;
         let store = self.store;
         let surveyed = match self.in_ranges(&bounds) {
@@ -70,7 +71,7 @@ impl Survey<'_> {
             }
         };
         if self.after.is_none() {
-            self.context.report().warn(format!("{error}; it takes longer to put its objects into order"));
+            self.context.report().note(format!("{error}; it takes longer to put its objects into order"));
         }
         self.remembering()
     }
@@ -126,7 +127,7 @@ impl Survey<'_> {
         last: bool,
         difference: &mut Difference,
     ) -> anyhow::Result<()> {
-        let Self { context, database, store, began, after, .. } = self;
+        let Self { context, database, store, total, began, after, .. } = self;
         let mut read = |from, until| {
             context.checkpoint()?;
             Ok(database.read(|connection| rows::page(connection, from, until, WINDOW, *began))?)
@@ -139,7 +140,9 @@ impl Survey<'_> {
         if after.is_none() {
             context.report().counts.examined = difference.examined;
         }
-        context.progress(|report| format!("{} assets looked at so far", report.counts.examined));
+        // A further look has fewer of them before it, and nobody counts them.
+        let (deed, total) = if after.is_none() { ("looked at", Some(*total)) } else { ("looked at again", None) };
+        context.progress(Progress::new("assets", deed, difference.examined).out_of(total));
         Ok(())
     }
 }

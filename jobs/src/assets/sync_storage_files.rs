@@ -113,7 +113,7 @@ impl Synchronization<'_> {
     /// Looks at everything after the asset `after`, of which `bound` assets may be without an object.
     fn look(&mut self, after: Option<Uuid>, bound: u64) -> anyhow::Result<Difference> {
         let &mut Self { context, ref mut database, ref store, handling, total, began, capacity } = self;
-        Survey { context, database, store: store.as_ref(), handling, bound, began, capacity, after }.take(total)
+        Survey { context, database, store: store.as_ref(), handling, bound, total, began, capacity, after }.take()
     }
 
     fn run(&mut self) -> anyhow::Result<()> {

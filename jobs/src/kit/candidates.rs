@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::cleanup::Step;
 use crate::each;
-use crate::platform::database::{Connection, Id, Ids, Instant, SqlIds, SqlInstant, SqlUuid, Uid};
+use crate::platform::database::{Connection, Id, Ids, Instant, Number, SqlIds, SqlInstant, SqlUuid, Uid};
 
 /// Items by a condition on their rows. All parts are SQL in which the table of the items is called `t`; it has their
 /// key in `id` and the order of their creation in `id_serial`.
@@ -74,6 +74,14 @@ impl Candidates {
                 .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
                 .load(c)
         })
+    }
+
+    /// How many items are due.
+    pub(crate) fn number(&self, connection: &mut Connection) -> QueryResult<u64> {
+        let sql = format!("SELECT count(*) AS number FROM {} WHERE {}", self.tables, self.due);
+        let found: Number =
+            each!(connection, c => diesel::sql_query(&sql).bind::<SqlInstant, _>(Instant(self.moment)).get_result(c))?;
+        Ok(found.number.unsigned_abs())
     }
 
     /// Those of `items` that are due. When they are to be removed, their rows are locked first and the condition is

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::crash::crash_point;
 use super::pace::{Pace, SMALLEST};
 use super::patience::{LAST_PAUSE, LAST_TRIES, LOCKED, Patience};
+use super::progress::Progress;
 use super::report::Report;
 use crate::platform::Problem;
 use crate::platform::database::{Connection, Database, DatabaseError};
@@ -109,7 +110,9 @@ struct Run<'a, C: Change> {
 
 impl<C: Change> Run<'_, C> {
     fn all(&mut self, rows: &[C::Row]) -> anyhow::Result<()> {
+        let (number, mut prepared) = (rows.len(), 0);
         for rows in rows.chunks(PREPARED_AT_ONCE) {
+            prepared += rows.len();
             self.context.checkpoint()?;
             let rows = self.change.prepare(self.context, rows)?;
             crash_point("prepared");
@@ -118,8 +121,8 @@ impl<C: Change> Run<'_, C> {
                 let (batch, more) = rest.split_at(self.pace.size().min(rest.len()));
                 self.batch(batch)?;
                 rest = more;
-                let changed = |report: &Report| report.counts.updated + report.counts.deleted;
-                self.context.progress(|report| format!("{} {} changed so far", changed(report), C::ROWS));
+                let seen_to = (prepared - rest.len()) as u64;
+                self.context.progress(Progress::new(C::ROWS, "seen to", seen_to).out_of(number as u64));
             }
         }
         Ok(())

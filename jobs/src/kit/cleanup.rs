@@ -106,6 +106,16 @@ pub trait Cleanup {
         limit: usize,
     ) -> QueryResult<Vec<Self::Row>>;
 
+    /// How many rows all pages together will hold, found out by one statement that costs no more than reading a page,
+    /// or `None`. It only serves to show how far the pass is.
+    ///
+    /// # Errors
+    /// The database's, which then says nothing about the pass.
+    fn total(&mut self, connection: &mut Connection) -> QueryResult<Option<u64>> {
+        let _: &mut Connection = connection;
+        Ok(None)
+    }
+
     /// The primary key of a row's item.
     fn key(row: &Self::Row) -> Uuid;
 

@@ -3,13 +3,13 @@
 use std::cell::{RefCell, RefMut};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
 
 use super::guard::Guard;
 use super::job::AnyJob;
+use super::progress::{Progress, ShowProgress};
 use super::report::Report;
 use crate::platform::database::{Access, Database, DatabaseUrl, check_generation, require_migrated};
 use crate::platform::identity::{Identity, IdentitySettings};
@@ -63,9 +63,6 @@ pub struct Stores {
     pub folders: SharedFolders,
 }
 
-/// A line of progress at most this often.
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(60);
-
 /// One run, as its job sees it.
 pub struct Context {
     /// The run's single point in time; every cutoff is computed from it.
@@ -80,7 +77,7 @@ pub struct Context {
     stop: Stop,
     resources: Option<Resources>,
     report: RefCell<Report>,
-    last_progress: RefCell<Instant>,
+    display: Option<Box<dyn ShowProgress>>,
 }
 
 impl Context {
@@ -94,8 +91,12 @@ impl Context {
         resources: Option<Resources>,
         stop: Stop,
     ) -> Self {
-        let (report, last_progress) = (RefCell::default(), RefCell::new(Instant::now()));
-        Self { now, run, job, guard, dry_run, stop, resources, report, last_progress }
+        Self { now, run, job, guard, dry_run, stop, resources, report: RefCell::default(), display: None }
+    }
+
+    /// The same run with its progress shown by `display`.
+    pub fn shown_by(self, display: Box<dyn ShowProgress>) -> Self {
+        Self { display: Some(display), ..self }
     }
 
     /// Whether nothing may be changed.
@@ -218,12 +219,15 @@ impl Context {
         }
     }
 
-    /// Logs how far the run is, at most once a minute.
-    pub fn progress(&self, words: impl FnOnce(&Report) -> String) {
-        let mut last = self.last_progress.borrow_mut();
-        if last.elapsed() >= PROGRESS_INTERVAL {
-            *last = Instant::now();
-            log::info!("{}", words(&self.report.borrow()));
+    /// Shows how far the run is; every loop calls this between batches.
+    pub fn progress(&self, progress: Progress) {
+        if let Some(display) = &self.display {
+            display.show(&progress);
         }
+    }
+
+    /// Whether it is worth one cheap statement to find out how much there is to be done in all.
+    pub fn wants_totals(&self) -> bool {
+        self.display.as_ref().is_some_and(|display| display.wants_totals())
     }
 }

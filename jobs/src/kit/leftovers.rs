@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::context::{Context, Stores};
 use super::object_deletions::ObjectDeletions;
 use super::outbox::{self, Entry, Kind, StoredObject};
+use super::progress::Progress;
 use crate::platform::database::Database;
 use crate::platform::shared_folders::{SharedFolder, SharedFolders};
 
@@ -41,6 +42,8 @@ fn drain_objects(
             }
         }
         deletions.submit(database, objects)?;
+        let finished = context.report().objects_deleted - before;
+        context.progress(Progress::new("objects of earlier runs", "deleted", finished));
     }
     deletions.finish(database)?;
     let finished = context.report().objects_deleted - before;

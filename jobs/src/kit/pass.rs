@@ -14,20 +14,23 @@ use super::outbox::{self, By, PendingFolder};
 use super::pace::Pace;
 use super::passes::Run;
 use super::patience::{LAST_PAUSE, LAST_TRIES, LOCKED, Patience};
+use super::progress::Progress;
 use crate::platform::Problem;
 use crate::platform::database::{Database, DatabaseError};
 
-/// The due items of the next page, which may be none; `None` after the last page.
+/// The due items of the next page, which may be none; `None` after the last page. The others are seen to with that.
 pub(super) fn next_page<C: Cleanup>(
     context: &Context,
     database: &mut Database,
     cleanup: &mut C,
     after: &mut Option<C::Row>,
+    extent: &mut Extent,
 ) -> anyhow::Result<Option<Vec<C::Row>>> {
     context.checkpoint()?;
     let rows = database.read(|connection| cleanup.page(connection, after.as_ref(), C::WINDOW))?;
     let Some(last) = rows.last() else { return Ok(None) };
     *after = Some(last.clone());
+    let read = rows.len();
     let mut due = Vec::new();
     for row in rows {
         context.checkpoint()?;
@@ -42,7 +45,39 @@ pub(super) fn next_page<C: Cleanup>(
             Due::Unclear(reason) => report.warn(format!("{} {} is kept: {reason}", C::ITEM.0, C::key(&row))),
         }
     }
+    extent.add(read - due.len());
     Ok(Some(due))
+}
+
+/// How far a pass is.
+#[derive(Debug)]
+pub(super) struct Extent {
+    items: &'static str,
+    looked_at: u64,
+    total: Option<u64>,
+}
+
+impl Extent {
+    /// At the beginning of a pass.
+    pub(super) fn of<C: Cleanup>(context: &Context, database: &mut Database, cleanup: &mut C) -> Self {
+        let total =
+            if context.wants_totals() { database.read(|connection| cleanup.total(connection)) } else { Ok(None) };
+        let total = total.unwrap_or_else(|error| {
+            // Nothing but the display depends on it.
+            log::debug!("how many {} there are could not be counted: {error}", C::ITEM.1);
+            None
+        });
+        Self { items: C::ITEM.1, looked_at: 0, total }
+    }
+
+    /// So many more are seen to.
+    pub(super) fn add(&mut self, looked_at: usize) {
+        self.looked_at += looked_at as u64;
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        Progress::new(self.items, "looked at", self.looked_at).out_of(self.total)
+    }
 }
 
 /// A pass under way.
@@ -72,16 +107,19 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
     }
 
     pub(super) fn all(&mut self) -> anyhow::Result<()> {
+        let mut extent = Extent::of(self.run.context, self.run.database, self.cleanup);
         let mut after = None;
-        while let Some(due) = next_page(self.run.context, self.run.database, self.cleanup, &mut after)? {
+        while let Some(due) = next_page(self.run.context, self.run.database, self.cleanup, &mut after, &mut extent)? {
             let mut due = due.as_slice();
             while !due.is_empty() {
                 self.run.context.checkpoint()?;
                 let (batch, rest) = due.split_at(self.pace.size().min(due.len()));
                 self.batch(batch)?;
                 due = rest;
-                self.run.context.progress(|_| format!("{} {} deleted so far", self.removed, C::ITEM.1));
+                extent.add(batch.len());
+                self.run.context.progress(extent.progress().with_deleted(self.removed));
             }
+            self.run.context.progress(extent.progress().with_deleted(self.removed));
         }
         self.try_waiting_again()
     }
@@ -208,7 +246,8 @@ impl<'p, 'a, C: Cleanup> Pass<'p, 'a, C> {
             log::debug!("deleted {} {id}", C::ITEM.0);
         }
         for PendingFolder { event, reason, .. } in pending_folders {
-            report.warn(format!("event {event} is deleted, its shared folder waits for a later run: {reason}"));
+            // That later run will complain if it cannot remove it either.
+            report.note(format!("event {event} is deleted, its shared folder waits for a later run: {reason}"));
         }
     }
 

@@ -7,7 +7,7 @@ use super::context::{Context, Stores};
 use super::leftovers;
 use super::object_deletions::ObjectDeletions;
 use super::outbox;
-use super::pass::{self, Pass};
+use super::pass::{self, Extent, Pass};
 use super::report::Plan;
 use super::summary;
 use crate::platform::database::{Connection, Database};
@@ -103,8 +103,9 @@ impl Passes<'_, '_> {
 }
 
 fn preview<C: Cleanup>(context: &Context, database: &mut Database, cleanup: &mut C) -> anyhow::Result<()> {
+    let mut extent = Extent::of(context, database, cleanup);
     let mut after = None;
-    while let Some(due) = pass::next_page(context, database, cleanup, &mut after)? {
+    while let Some(due) = pass::next_page(context, database, cleanup, &mut after, &mut extent)? {
         let due: Vec<_> = due.iter().collect();
         for due in due.chunks(PREVIEWED_AT_ONCE) {
             context.checkpoint()?;
@@ -126,7 +127,10 @@ fn preview<C: Cleanup>(context: &Context, database: &mut Database, cleanup: &mut
                     plan.ids.extend(removal.ids);
                 }
             }
+            extent.add(due.len());
+            context.progress(extent.progress());
         }
+        context.progress(extent.progress());
     }
     Ok(())
 }

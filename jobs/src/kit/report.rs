@@ -9,6 +9,9 @@ use uuid::Uuid;
 /// How many failures and warnings are kept word for word; the counts go on.
 const KEPT: usize = 20;
 
+/// The log target of what an operator may want to know although nobody has to act on it. `--quiet` leaves it out.
+pub const NOTES: &str = "upkeep_jobs::kit::notes";
+
 /// Numbers of items; what an item is depends on the job: an event, a user, an asset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
@@ -97,15 +100,23 @@ impl Report {
         }
     }
 
-    /// Records and logs something that an operator should know and that is no failure.
+    /// Records and logs something that somebody should see to although it is no failure.
     pub fn warn(&mut self, warning: impl ToString) {
-        let warning = warning.to_string();
+        self.warn_in(module_path!(), warning.to_string());
+    }
+
+    /// The same for something that nobody has to see to: it passes by itself, or cannot be changed.
+    pub fn note(&mut self, warning: impl ToString) {
+        self.warn_in(NOTES, warning.to_string());
+    }
+
+    fn warn_in(&mut self, target: &str, warning: String) {
         self.warnings_total += 1;
         if self.warnings.len() < KEPT {
-            log::warn!("{warning}");
+            log::warn!(target: target, "{warning}");
             self.warnings.push(warning);
         } else {
-            log::debug!("{warning}");
+            log::debug!(target: target, "{warning}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a cleanup came to, in words.
 
 use super::context::Context;
+use super::report::NOTES;
 
 /// The last lines of the log: what was found and what was done. Of a run that ended early it is told how far it got,
 /// but nothing about what it never came to look at. `item` is what an item is called, singular and plural; `none_due`
@@ -44,7 +45,11 @@ pub(super) fn log(context: &Context, item: (&str, &str), none_due: Option<&str>,
         log::error!("{} failures in all; -v shows each of them", report.counts.failed);
     }
     if report.backlog > 0 {
-        log::warn!("Left for a later run: {} stored objects or shared folders whose rows are gone", report.backlog);
+        log::warn!(
+            target: NOTES,
+            "Left for a later run: {} stored objects or shared folders whose rows are gone",
+            report.backlog
+        );
     }
 }
 

@@ -110,6 +110,10 @@ impl Cleanup for EndedEvents {
         schedule::page(connection, &self.schema, after, limit)
     }
 
+    fn total(&mut self, connection: &mut Connection) -> QueryResult<Option<u64>> {
+        schedule::number(connection, &self.schema).map(Some)
+    }
+
     fn key(row: &Schedule) -> Uuid {
         row.event
     }

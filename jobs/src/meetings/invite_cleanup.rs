@@ -109,6 +109,10 @@ impl Cleanup for DeadInvites {
         self.candidates.page(connection, after, limit)
     }
 
+    fn total(&mut self, connection: &mut Connection) -> QueryResult<Option<u64>> {
+        self.candidates.number(connection).map(Some)
+    }
+
     fn key(row: &Candidate) -> Uuid {
         row.id()
     }

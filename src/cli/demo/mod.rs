@@ -128,6 +128,7 @@ fn clean_up(config: &Config, dry_run: bool) -> anyhow::Result<Document> {
         allow_affected: None,
         metrics_dir: None,
         show_duration: true,
+        has_bar: false,
     };
     let (document, error) = run::run(&request, || Ok(json!({})), || Ok(config.clone()));
     error.map_or(Ok(document), Err)

@@ -14,7 +14,7 @@ use super::recurrence::{Series, Verdict, judge};
 use super::schema::{Place, Schema};
 use crate::each;
 use crate::kit::Step;
-use crate::platform::database::{Connection, Id, Ids, Instant, SqlIds, SqlInstant, SqlUuid, Uid};
+use crate::platform::database::{Connection, Id, Ids, Instant, Number, SqlIds, SqlInstant, SqlUuid, Uid};
 
 /// An event with more exceptions than this is not judged: all of them would have to be held in memory.
 const MOST_EXCEPTIONS: i64 = 5_000;
@@ -170,6 +170,13 @@ pub(super) fn page(
     let fitting = fitting.count();
     dates.truncate(fitting);
     schedules(connection, dates, &exceptions, "")
+}
+
+/// How many events have a schedule.
+pub(super) fn number(connection: &mut Connection, schema: &Schema) -> QueryResult<u64> {
+    let sql = format!("SELECT count(*) AS number FROM {} WHERE starts_at IS NOT NULL", schema.dates.table);
+    let found: Number = each!(connection, c => diesel::sql_query(&sql).get_result(c))?;
+    Ok(found.number.unsigned_abs())
 }
 
 /// The schedules of those of `events` that have one.
