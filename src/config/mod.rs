@@ -4,7 +4,7 @@
 //!
 //! 1. the environment variable `UPKEEP_<SECTION>__<KEY>`,
 //! 2. for a secret, the file named by `UPKEEP_<SECTION>__<KEY>_FILE`,
-//! 3. for a secret, the systemd credential `<section>.<key>` in `$CREDENTIALS_DIRECTORY`,
+//! 3. for a secret, the systemd credential `<section>.<key>` in `$CREDENTIALS_DIRECTORY`, unless that is `-`,
 //! 4. the configuration file: `<key>`, or for a secret `<key>_file`, but not both,
 //! 5. the environment variable `OPENTALK_CTRL_<SECTION>__<KEY>` of the platform's controller and then its own
 //!    configuration file, if `inherit` (or `UPKEEP_INHERIT`) names that,

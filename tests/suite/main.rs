@@ -34,6 +34,7 @@ mod properties;
 mod races;
 mod room_cleanup;
 mod run_history_cleanup;
+mod scheduling;
 mod shared_rooms;
 mod statements;
 mod storage_faults;

@@ -221,6 +221,22 @@ fn a_credential_that_cannot_be_used_is_refused() {
     assert!(told.starts_with("cannot read the systemd credential database.url\ncause: Is a directory"), "{told}");
 }
 
+/// A unit has to give every credential that it loads a value for the case that there is no file.
+#[test]
+fn a_credential_that_is_a_dash_is_as_good_as_none() {
+    let machine = Machine::new();
+    let directory = machine.path("credentials").to_str().unwrap().to_owned();
+    machine.write("credentials/database.url", "-");
+    machine.write("credentials/storage.secret_key", "-\n");
+    machine.write("credentials/identity.client_secret", "-");
+    let variables = [("CREDENTIALS_DIRECTORY", directory.as_str())];
+    let config = machine.load("database.url = 'sqlite:/from/file.db'", &variables).unwrap();
+    assert!(config.show().contains("sqlite:/from/file.db") && config.identity.is_none(), "{}", config.show());
+    machine.write("credentials/database.url", "--");
+    let told = machine.refusal("", &variables);
+    assert!(told.contains("the systemd credential database.url"), "{told}");
+}
+
 #[test]
 fn unknown_variables_name_the_nearest_known_one() {
     let told = refusal_of_variable("UPKEEP_STORAGE__SECRET_KYE", "hunter2");

@@ -6,7 +6,7 @@ use upkeep_jobs::JOBS;
 
 use crate::site::run_bare;
 
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 18] = [
     &[],
     &["jobs"],
     &["jobs", "execute"],
@@ -21,6 +21,9 @@ const COMMANDS: [&[&str]; 15] = [
     &["config", "show"],
     &["config", "check"],
     &["doctor"],
+    &["generate"],
+    &["generate", "systemd"],
+    &["generate", "cron"],
     &["completions"],
 ];
 
@@ -43,7 +46,7 @@ fn the_short_help_of_execute_fits_on_a_screen() {
 
 #[test]
 fn without_a_command_there_is_help_and_it_is_wrong_usage() {
-    for command in [&[][..], &["jobs"], &["database"], &["config"]] {
+    for command in [&[][..], &["jobs"], &["database"], &["config"], &["generate"]] {
         let run = run_bare(command).expect(2);
         assert_eq!(run.stdout, "");
         assert!(run.stderr.contains("Usage: upkeep"), "{run:#?}");

@@ -1,7 +1,7 @@
 //! The file for `/etc/cron.d`.
 
 use super::placing::File;
-use super::{Scheduled, command_line};
+use super::{Plan, Scheduled, command_line};
 
 const HEAD: &str = include_str!("crontab");
 
@@ -10,9 +10,9 @@ pub(super) const NEXT_STEPS: &str = "  install -d /etc/upkeep/jobs
   install -m 644 upkeep /etc/cron.d/upkeep";
 
 /// A line for each job.
-pub(super) fn file(program: &str, jobs: &[Scheduled]) -> File {
-    let lines = jobs.iter().map(|Scheduled { job, at }| {
-        let command = format!("{program} --quiet {} --if-running skip", command_line(job.name()));
+pub(super) fn file(plan: &Plan) -> File {
+    let lines = plan.scheduled.iter().map(|Scheduled { job, at }| {
+        let command = command_line(&plan.program, "--quiet ", job.name()) + " --if-running skip";
         format!("\n# {}\n{} upkeep {command}\n", at.reason(), at.cron())
     });
     File { name: "upkeep".to_owned(), contents: HEAD.to_owned() + &lines.collect::<String>(), is_operators: false }

@@ -55,48 +55,51 @@ struct Scheduled {
     at: Nightly,
 }
 
-/// Those that can do their work with this configuration, in the order of their times.
-fn scheduled(config: &Config) -> Vec<Scheduled> {
-    let able = |job: &&&dyn AnyJob| !job.asks_identity_provider() || config.identity.is_some();
-    let jobs = JOBS.iter().filter(able).filter_map(|&job| Some(Scheduled { job, at: job.schedule()? }));
-    let mut jobs: Vec<_> = jobs.collect();
-    jobs.sort_by_key(|scheduled| scheduled.at);
-    jobs
+/// What the files are made of.
+struct Plan {
+    config: Config,
+    program: String,
+    /// All jobs that can do their work with this configuration, also those that are only started by hand.
+    able: Vec<&'static dyn AnyJob>,
+    /// Those among them that are started at night, in the order of their times.
+    scheduled: Vec<Scheduled>,
+}
+
+impl Plan {
+    fn of(session: &Session, arguments: &Arguments) -> anyhow::Result<Self> {
+        let config = session.configuration()?;
+        let is_able = |job: &&dyn AnyJob| !job.asks_identity_provider() || config.identity.is_some();
+        let able: Vec<_> = JOBS.iter().copied().filter(is_able).collect();
+        let scheduled = able.iter().filter_map(|&job| Some(Scheduled { job, at: job.schedule()? }));
+        let mut scheduled: Vec<_> = scheduled.collect();
+        scheduled.sort_by_key(|scheduled| scheduled.at);
+        Ok(Self { config, program: arguments.program.clone(), able, scheduled })
+    }
 }
 
 pub(super) fn systemd(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
-    let config = session.configuration()?;
-    let jobs = scheduled(&config);
-    write(arguments, &config, systemd::files(&arguments.program, &config, &jobs), &jobs, &systemd::next_steps(&jobs))
+    let plan = Plan::of(session, arguments)?;
+    write(arguments, &plan, systemd::files(&plan), &systemd::next_steps(&plan))
 }
 
 pub(super) fn cron(session: &Session, arguments: &Arguments) -> anyhow::Result<()> {
-    let config = session.configuration()?;
-    let jobs = scheduled(&config);
-    write(arguments, &config, vec![cron::file(&arguments.program, &jobs)], &jobs, cron::NEXT_STEPS)
+    let plan = Plan::of(session, arguments)?;
+    write(arguments, &plan, vec![cron::file(&plan)], cron::NEXT_STEPS)
 }
 
 /// Writes the files, and tells what became of each and what is to be done with them.
-fn write(
-    arguments: &Arguments,
-    config: &Config,
-    mut files: Vec<File>,
-    jobs: &[Scheduled],
-    next_steps: &str,
-) -> anyhow::Result<()> {
-    files.extend(jobs.iter().map(|scheduled| parameters(scheduled.job)).collect::<anyhow::Result<Vec<_>>>()?);
+fn write(arguments: &Arguments, plan: &Plan, mut files: Vec<File>, next_steps: &str) -> anyhow::Result<()> {
+    files.extend(plan.able.iter().map(|job| parameters(*job)).collect::<anyhow::Result<Vec<_>>>()?);
     let placed = place(&arguments.dir, &files, arguments.force)?;
     let mut text = String::new();
     for (file, placed) in files.iter().zip(placed) {
         writeln!(text, "{placed:<10} {}", arguments.dir.join(&file.name).display())?;
     }
-    if config.identity.is_none() {
-        let left_out = JOBS.iter().filter(|job| job.asks_identity_provider()).map(|job| job.name());
-        let left_out = left_out.collect::<Vec<_>>().join(", ");
-        writeln!(text, "Left out, as no identity provider is configured: {left_out}")?;
+    for job in JOBS.iter().filter(|job| job.asks_identity_provider() && plan.config.identity.is_none()) {
+        writeln!(text, "left out   {}, as no identity provider is configured", job.name())?;
     }
-    let absolute = std::path::absolute(&arguments.dir)?;
-    writeln!(text, "\nTo put them in place, as root:\n  cd {}\n{next_steps}", output::quoted(&absolute))?;
+    let directory = std::path::absolute(&arguments.dir)?;
+    writeln!(text, "\nTo put them in place, as root:\n  cd {}\n{next_steps}", output::quoted(&directory))?;
     output::print(&text)
 }
 
@@ -106,9 +109,10 @@ fn parameters(job: &dyn AnyJob) -> anyhow::Result<File> {
     Ok(File { name: format!("jobs/{}.json", job.name()), contents: json + "\n", is_operators: true })
 }
 
-/// How a job is started, but for the words before `--config` and after it all.
-fn command_line(job: &str) -> String {
+/// How a job is started.
+fn command_line(program: &str, flags: &str, job: &str) -> String {
     format!(
-        "--config /etc/upkeep/upkeep.toml jobs execute {job} --parameters @/etc/upkeep/jobs/{job}.json --timeout 1h"
+        "{program} {flags}--config /etc/upkeep/upkeep.toml jobs execute {job} \
+         --parameters @/etc/upkeep/jobs/{job}.json --timeout 1h"
     )
 }

@@ -1,16 +1,16 @@
 //! The units: one service for all jobs and a timer for each.
 
 use super::placing::File;
-use super::{Scheduled, command_line};
+use super::{Plan, Scheduled, command_line};
 use crate::config::Config;
 
 const SERVICE: &str = include_str!("upkeep@.service");
 const TIMER: &str = include_str!("upkeep@.timer");
 
 /// All units.
-pub(super) fn files(program: &str, config: &Config, jobs: &[Scheduled]) -> Vec<File> {
-    let service = File { name: "upkeep@.service".to_owned(), contents: service(program, config), is_operators: false };
-    let timers = jobs.iter().map(|Scheduled { job, at }| File {
+pub(super) fn files(plan: &Plan) -> Vec<File> {
+    let service = File { name: "upkeep@.service".to_owned(), contents: service(plan), is_operators: false };
+    let timers = plan.scheduled.iter().map(|Scheduled { job, at }| File {
         name: format!("upkeep@{}.timer", job.name()),
         contents: TIMER
             .replace("{job}", job.name())
@@ -21,15 +21,15 @@ pub(super) fn files(program: &str, config: &Config, jobs: &[Scheduled]) -> Vec<F
     std::iter::once(service).chain(timers).collect()
 }
 
-fn service(program: &str, config: &Config) -> String {
+fn service(plan: &Plan) -> String {
     let credentials: String = Config::names_of_secrets()
         .map(|name| format!("LoadCredential={name}:/etc/upkeep/secrets/{name}\nSetCredential={name}:-\n"))
         .collect();
-    let directories = config.directories_written_to();
+    let directories = plan.config.directories_written_to();
     let writable =
         directories.iter().map(|path| format!("ReadWritePaths={path}\n", path = escaped(&path.to_string_lossy())));
     SERVICE
-        .replace("{command}", &format!("{program} {} --if-running fail", command_line("%i")))
+        .replace("{command}", &format!("{} --if-running fail", command_line(&plan.program, "", "%i")))
         .replace("{credentials}\n", &credentials)
         .replace("{writable}\n", &writable.collect::<String>())
 }
@@ -40,14 +40,15 @@ fn escaped(path: &str) -> String {
     format!("\"-{path}\"")
 }
 
-pub(super) fn next_steps(jobs: &[Scheduled]) -> String {
+pub(super) fn next_steps(plan: &Plan) -> String {
     let mut text = "  install -d /etc/upkeep/jobs
   cp -n jobs/*.json /etc/upkeep/jobs/
   cp upkeep@.service upkeep@*.timer /etc/systemd/system/
   systemctl daemon-reload
+  systemctl start upkeep@self-check.service
   systemctl enable --now"
         .to_owned();
-    for Scheduled { job, .. } in jobs {
+    for Scheduled { job, .. } in &plan.scheduled {
         text.push_str(&format!(" \\\n    upkeep@{}.timer", job.name()));
     }
     text
