@@ -47,6 +47,12 @@ impl ServiceManager {
         Self { socket, last_status: Mutex::default() }
     }
 
+    /// As if there were none.
+    #[cfg(test)]
+    pub(super) fn nobody() -> Self {
+        Self { socket: None, last_status: Mutex::default() }
+    }
+
     /// Whether there is one.
     pub(super) fn is_there(&self) -> bool {
         self.socket.is_some()

@@ -4,6 +4,7 @@
 mod permissions;
 mod process;
 mod sample;
+mod slow;
 mod sql;
 mod state;
 mod transcript;
