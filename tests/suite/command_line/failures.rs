@@ -83,7 +83,6 @@ fn what_failed_is_named_and_the_next_run_finishes_it() {
     }
     --- stderr
     [ERROR] assets/[uuid]: AccessDenied: injected fault AccessDenied
-    [WARN ] Left for a later run: 1 stored objects or shared folders whose rows are gone
     [ERROR] Job finished, failures: 1; running it again is safe
     "#);
 
