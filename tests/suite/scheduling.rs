@@ -113,6 +113,7 @@ fn it_tells_what_it_wrote_and_what_to_do_with_it() {
       cd '[dir]/it'\''s here'
       install -d /etc/upkeep/jobs
       cp -n jobs/*.json /etc/upkeep/jobs/
+      chmod 644 /etc/upkeep/jobs/*.json
       install -m 644 upkeep /etc/cron.d/upkeep
     "#);
     let parameters = target.join("jobs/room-cleanup.json");
@@ -140,7 +141,8 @@ fn it_tells_what_it_wrote_and_what_to_do_with_it() {
       cd '[dir]/it'\''s here'
       install -d /etc/upkeep/jobs
       cp -n jobs/*.json /etc/upkeep/jobs/
-      cp upkeep@.service upkeep@*.timer /etc/systemd/system/
+      chmod 644 /etc/upkeep/jobs/*.json
+      install -m 644 upkeep@.service upkeep@*.timer /etc/systemd/system/
       systemctl daemon-reload
       systemctl start upkeep@self-check.service
       systemctl enable --now \

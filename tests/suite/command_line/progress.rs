@@ -29,7 +29,7 @@ fn the_bar_tears_no_line_and_is_gone_in_the_end() {
     let bars: BTreeSet<_> = drawn.iter().map(|text| text.lines().next().unwrap()).collect();
     assert!(bars.len() >= 4, "{drawn:#?}");
     for bar in &bars {
-        assert!(bar.chars().count() <= 77 && bar.starts_with("[="), "{bar:?}");
+        assert!(bar.chars().count() <= 77 && bar.starts_with('['), "{bar:?}");
         assert!(
             bar.contains(" of 1200 events looked at, ") && bar.contains(" deleted  ") && bar.contains("/s  "),
             "{bar:?}"

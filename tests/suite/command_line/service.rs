@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use insta::assert_snapshot;
 use tempfile::TempDir;
 
-use crate::site::{Run, Running, Site, bare, finish, wait_until};
+use crate::site::{DATABASES, Event, Run, Running, Sample, Site, StorageKind, bare, finish, wait_until};
 
 const EXECUTE: [&str; 3] = ["jobs", "execute", "event-cleanup"];
 
@@ -89,6 +89,31 @@ fn abstract_sockets_are_sockets_too() {
     finish(bare(&["jobs", "execute", "self-check"]).env("NOTIFY_SOCKET", format!("@{name}")).spawn().unwrap())
         .expect(0);
     assert_eq!(manager.statuses(), ["Starting", "Ended, succeeded: 0 deleted, 0 updated, 0 failed"]);
+}
+
+/// An error there would only be a debug line, as nothing but the display depends on it.
+#[test]
+fn every_job_can_say_how_much_there_is_to_do() {
+    for kind in DATABASES {
+        let site = Site::new(kind, StorageKind::Directory);
+        let mut events = vec![Event::ended(31), Event::ended(29).with_assets(2), Event::ended(31)];
+        events[0].adhoc = true;
+        site.fill(&Sample::of(events));
+        for (job, first) in [
+            ("adhoc-event-cleanup", "1 of 1 events looked at, 1 deleted"),
+            ("event-cleanup", "2 of 2 events looked at, 1 deleted"),
+            ("sync-storage-files", "2 of 2 assets looked at"),
+            ("invite-cleanup", "Ended, succeeded: 0 deleted, 0 updated, 0 failed"),
+            ("room-cleanup", "Ended, succeeded: 0 deleted, 0 updated, 0 failed"),
+            ("user-cleanup", "1 of 1 events looked at, 1 deleted"),
+        ] {
+            let (_directory, mut manager, path) = in_a_directory();
+            let mut command = site.command(&["jobs", "execute", job, "-v"]);
+            let run = finish(command.env("NOTIFY_SOCKET", path).spawn().unwrap()).expect(0);
+            assert!(!run.stdout.contains("could not be counted"), "{kind:?} {job}: {run:#?}");
+            assert_eq!(manager.statuses()[..2], ["Starting", first], "{kind:?} {job}");
+        }
+    }
 }
 
 /// More time is asked for as long as the run may take; one that waits for its time limit to strike is no exception.

@@ -7,6 +7,7 @@ const HEAD: &str = include_str!("crontab");
 
 pub(super) const NEXT_STEPS: &str = "  install -d /etc/upkeep/jobs
   cp -n jobs/*.json /etc/upkeep/jobs/
+  chmod 644 /etc/upkeep/jobs/*.json
   install -m 644 upkeep /etc/cron.d/upkeep";
 
 /// A line for each job.
