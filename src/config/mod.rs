@@ -112,7 +112,7 @@ impl Config {
             StorageSettings::Directory(path) if self.settings.is_given(keys::STORAGE_PATH) => Some(path.as_path()),
             StorageSettings::Directory(_) | StorageSettings::Embedded(_) | StorageSettings::S3(_) => None,
         };
-        database.into_iter().chain(objects).collect()
+        database.into_iter().chain(objects).chain(self.monitored.metrics_dir.as_deref()).collect()
     }
 
     /// What a run gets of it: the guards, with what this one run is allowed, and what jobs work on.

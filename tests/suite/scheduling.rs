@@ -107,6 +107,7 @@ fn it_tells_what_it_wrote_and_what_to_do_with_it() {
     written    [dir]/it's here/jobs/invite-cleanup.json
     written    [dir]/it's here/jobs/sync-storage-files.json
     written    [dir]/it's here/jobs/room-cleanup.json
+    written    [dir]/it's here/jobs/run-history-cleanup.json
     left out   keycloak-account-sync, as no identity provider is configured
 
     To put them in place, as root:
@@ -128,6 +129,7 @@ fn it_tells_what_it_wrote_and_what_to_do_with_it() {
     written    [dir]/it's here/upkeep@invite-cleanup.timer
     written    [dir]/it's here/upkeep@room-cleanup.timer
     written    [dir]/it's here/upkeep@sync-storage-files.timer
+    written    [dir]/it's here/upkeep@run-history-cleanup.timer
     unchanged  [dir]/it's here/jobs/self-check.json
     unchanged  [dir]/it's here/jobs/event-cleanup.json
     unchanged  [dir]/it's here/jobs/user-cleanup.json
@@ -135,6 +137,7 @@ fn it_tells_what_it_wrote_and_what_to_do_with_it() {
     unchanged  [dir]/it's here/jobs/invite-cleanup.json
     unchanged  [dir]/it's here/jobs/sync-storage-files.json
     kept       [dir]/it's here/jobs/room-cleanup.json
+    unchanged  [dir]/it's here/jobs/run-history-cleanup.json
     left out   keycloak-account-sync, as no identity provider is configured
 
     To put them in place, as root:
@@ -151,7 +154,8 @@ fn it_tells_what_it_wrote_and_what_to_do_with_it() {
         upkeep@adhoc-event-cleanup.timer \
         upkeep@invite-cleanup.timer \
         upkeep@room-cleanup.timer \
-        upkeep@sync-storage-files.timer
+        upkeep@sync-storage-files.timer \
+        upkeep@run-history-cleanup.timer
     "#);
     assert!(std::fs::read_to_string(parameters).unwrap().contains("true"));
 }

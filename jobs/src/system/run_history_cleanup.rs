@@ -118,6 +118,10 @@ impl Cleanup for OldRuns {
         })
     }
 
+    fn total(&mut self, connection: &mut Connection) -> QueryResult<Option<u64>> {
+        self.candidates.number(connection).map(Some)
+    }
+
     fn key(row: &Run) -> Uuid {
         row.id.0
     }

@@ -105,6 +105,7 @@ fn every_job_can_say_how_much_there_is_to_do() {
             ("sync-storage-files", "2 of 2 assets looked at"),
             ("invite-cleanup", "Ended, succeeded: 0 deleted, 0 updated, 0 failed"),
             ("room-cleanup", "Ended, succeeded: 0 deleted, 0 updated, 0 failed"),
+            ("run-history-cleanup", "Ended, succeeded: 0 deleted, 0 updated, 0 failed"),
             ("user-cleanup", "1 of 1 events looked at, 1 deleted"),
         ] {
             let (_directory, mut manager, path) = in_a_directory();

@@ -89,13 +89,21 @@ fn directories_that_are_configured_can_be_written_to() {
     let configuration = directory.path().join("upkeep.toml");
     std::fs::write(
         &configuration,
-        "[database]\nurl = \"sqlite:/srv/upkeep/upkeep.db\"\n[storage]\nkind = \"directory\"\npath = '/srv/100% \"o\\b\"'",
+        "[database]\nurl = \"sqlite:/srv/upkeep/upkeep.db\"\n[storage]\nkind = \"directory\"\npath = '/srv/100% \"o\\b\"'\n\
+         [metrics]\ndir = \"/var/lib/metrics\"",
     )
     .unwrap();
     let (units, _) = units(configuration.to_str().unwrap());
     let service = std::fs::read_to_string(units.path().join("upkeep@.service")).unwrap();
     let lines: Vec<_> = service.lines().filter(|line| line.starts_with("ReadWritePaths=")).collect();
-    assert_eq!(lines, [r#"ReadWritePaths="-/srv/upkeep""#, r#"ReadWritePaths="-/srv/100%% \"o\\b\"""#]);
+    assert_eq!(
+        lines,
+        [
+            r#"ReadWritePaths="-/srv/upkeep""#,
+            r#"ReadWritePaths="-/srv/100%% \"o\\b\"""#,
+            r#"ReadWritePaths="-/var/lib/metrics""#
+        ]
+    );
     let run = systemd_analyze(&["verify", "--man=no", "./upkeep@room-cleanup.service"], units.path()).expect(0);
     assert_eq!(run.stderr, "");
     assert!(!examples("systemd")["upkeep@.service"].contains("\nReadWritePaths="));
