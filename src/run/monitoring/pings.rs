@@ -3,6 +3,7 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use upkeep_jobs::kit::NOTES;
 use upkeep_jobs::platform::{Kind, PingUrl, Signal, Stop};
 
 use super::super::document::{Document, Outcome};
@@ -59,7 +60,8 @@ impl Pings {
         // Of the time for last words it may have what is left.
         let may_speak = || stop.reason().is_some() && stop.last_words().reason().is_none();
         if let Err(reason) = wait(&self.send(document.job, signal), |waited| waited < enough(FOR_END) || may_speak()) {
-            log::warn!("The ping that the run ended did not arrive: {reason}");
+            // Nobody has to act: whoever waits for the ping in vain gives the alarm.
+            log::warn!(target: NOTES, "The ping that the run ended did not arrive: {reason}");
         }
     }
 
