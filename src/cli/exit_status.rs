@@ -20,7 +20,9 @@ pub(super) const ALL: Codes = &[
 ];
 
 /// Those of commands that execute no job.
-pub(super) const WITHOUT_A_RUN: [u8; 5] = [0, 1, 2, 69, 78];
+pub(super) const WITHOUT_A_RUN: &[u8] = &[0, 1, 2, 69, 78];
+/// Those of commands that need neither configuration nor database.
+pub(super) const WITHOUT_A_PLATFORM: &[u8] = &[0, 1, 2];
 
 /// The table as it stands at the end of a command's help, after `notes` if there are any.
 pub(super) fn in_help(notes: &str, codes: Codes) -> String {

@@ -11,6 +11,15 @@ use crate::cli::{Cli, doctor, exit_status};
 /// Commands that execute a job, and with it all commands above them, end with any of the exit codes.
 const EXECUTING: [&str; 4] = ["upkeep", "upkeep jobs", "upkeep jobs execute", "upkeep demo"];
 
+/// Commands that need neither configuration nor database.
+const NEEDING_NOTHING: [&str; 5] = [
+    "upkeep jobs default-parameters",
+    "upkeep jobs list",
+    "upkeep jobs describe",
+    "upkeep generate man",
+    "upkeep completions",
+];
+
 /// A page for every command, the first for upkeep as a whole.
 pub(super) fn pages() -> Vec<Page> {
     let mut root = Cli::command();
@@ -90,14 +99,13 @@ fn synopsis(command: &Command) -> String {
 
 /// The codes that a command can end with.
 fn codes(name: &str) -> Vec<(u8, &'static str)> {
-    match name {
-        "upkeep doctor" => doctor::EXIT_CODES.to_vec(),
-        name if EXECUTING.contains(&name) => exit_status::ALL.to_vec(),
-        _ => {
-            let possible = |(code, _): &&(u8, _)| exit_status::WITHOUT_A_RUN.contains(code);
-            exit_status::ALL.iter().filter(possible).copied().collect()
-        }
-    }
+    let possible = match name {
+        "upkeep doctor" => return doctor::EXIT_CODES.to_vec(),
+        name if EXECUTING.contains(&name) => return exit_status::ALL.to_vec(),
+        name if NEEDING_NOTHING.contains(&name) => exit_status::WITHOUT_A_PLATFORM,
+        _ => exit_status::WITHOUT_A_RUN,
+    };
+    exit_status::ALL.iter().filter(|(code, _)| possible.contains(code)).copied().collect()
 }
 
 /// The commands below this one; in the page of all of upkeep those below them, too.

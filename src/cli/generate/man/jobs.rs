@@ -73,8 +73,8 @@ fn care(page: &mut Page, job: &dyn AnyJob) {
         return;
     }
     page.paragraph(
-        "Begin with `--dry-run`. It goes the same way, lists the id of everything that a run would change or delete, with \
-         totals of rows, stored objects and bytes, and can write nothing anywhere: it is given no way to.",
+        "Begin with `--dry-run`. It goes the same way and lists the ids of what a run would change or delete, with the \
+         totals of rows, stored objects and bytes that would go. It can write nothing anywhere: it is given no way to.",
     );
     page.paragraph(&format!(
         "A run may be killed at any instant; the next one finishes its work. SIGTERM, SIGINT and the time limit end it \
