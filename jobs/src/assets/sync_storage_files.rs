@@ -74,7 +74,8 @@ run began. Everything, if implausibly many assets have no object, or all of them
     const ORDER: &'static str = "\
 First everything is looked at: the assets, and a listing of the store in the same order. Then the guards are asked. Then, \
 with \"delete_asset_entry\", what earlier runs left behind is finished. Then sizes are corrected, batch by batch. Last come \
-the assets without an object; the store is asked for each of them once more right before it is changed.";
+the assets without an object; the store is asked for each of them once more right before it is changed. \
+Where very many assets have to change, looking and changing take turns.";
     const BESIDE_PLATFORM: &'static str = "\
 Yes. Transactions are short, and a lock is waited for half a second at most. Assets that the platform has written since \
 the run began are left to the next one, as are those whose size is no longer the one that was read. The time of an \

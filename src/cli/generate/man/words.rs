@@ -203,6 +203,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
         "`/var/lib/upkeep`",
         "The state directory of the systemd units: the embedded database and its objects, if no other is configured.",
     ),
+    ("`/usr/share/doc/upkeep/runbook.md`", "What to do about each exit code, in the Debian package."),
 ];
 
 #[cfg(test)]
