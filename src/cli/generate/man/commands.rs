@@ -57,11 +57,14 @@ fn page(command: &Command, above: Option<&str>) -> Page {
     page.heading("SYNOPSIS");
     page.paragraph(&synopsis(command));
     let words = words::of(name);
-    if let Some(Words { description, .. }) = words {
+    let long_about = command.get_long_about().map(ToString::to_string).unwrap_or_default();
+    let description: Vec<_> = match words {
+        Some(Words { description, .. }) => description.to_vec(),
+        None => long_about.split("\n\n").filter(|paragraph| !paragraph.is_empty()).collect(),
+    };
+    if !description.is_empty() {
         page.heading("DESCRIPTION");
-        for paragraph in *description {
-            page.paragraph(paragraph);
-        }
+        description.iter().for_each(|paragraph| page.paragraph(paragraph));
     }
     list_commands(&mut page, command, above.is_none());
     if above.is_none() {
