@@ -30,7 +30,6 @@ mod keycloak_account_sync;
 mod manual;
 mod metrics;
 mod pages;
-mod pages;
 mod pings;
 mod properties;
 mod races;

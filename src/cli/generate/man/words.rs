@@ -98,12 +98,16 @@ const ALL: &[Words] = &[
         command: "upkeep jobs history",
         description: &[
             "Shows the runs that are recorded in the platform's database, the latest first: all but dry runs and those of \
-             jobs that work on no database. They are the evidence of what was deleted, when, and by which parameters. As \
-             JSON each run comes with its whole report.",
+             jobs that work on no database. They are the evidence of what was deleted, when, and with which parameters. \
+             With a <RUN>, its identifier or enough of its beginning, shows the full report of that run.",
+            "A run that was killed, or whose host went down, is called `died`.",
         ],
         examples: &[
-            ("The last runs of one job:", &["upkeep jobs history --job event-cleanup --limit 5"]),
-            ("All that is known about the last run:", &["upkeep jobs history --limit 1 --output json"]),
+            (
+                "The last runs of one job, and those that failed:",
+                &["upkeep jobs history --job event-cleanup --limit 5", "upkeep jobs history --failed"],
+            ),
+            ("The reports of the last ten runs, for a machine:", &["upkeep jobs history --limit 10 --output json"]),
         ],
     },
     Words {
