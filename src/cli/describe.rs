@@ -21,7 +21,15 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let job = arguments.job;
     let mut text = format!("{}\n{}\n\n", job.name(), fold(job.about(), 2));
-    write!(text, "Removes\n{}\n\nKeeps\n{}\n\nParameters\n", fold(job.removes(), 2), fold(job.keeps(), 2))?;
+    for (heading, words) in [
+        ("Removes", job.removes()),
+        ("Keeps", job.keeps()),
+        ("Order", job.order()),
+        ("Beside the running platform", job.beside_platform()),
+    ] {
+        write!(text, "{heading}\n{}\n\n", fold(words, 2))?;
+    }
+    text.push_str("Parameters\n");
     let schema = job.schema();
     let defaults = job.default_parameters();
     let fields = defaults.as_object().into_iter().flatten();

@@ -8,6 +8,7 @@ mod demo;
 mod describe;
 mod doctor;
 mod execute;
+mod exit_status;
 mod generate;
 mod history;
 mod list;
@@ -25,23 +26,9 @@ use upkeep_jobs::platform::Problem;
 use crate::config::{Config, Environment};
 use crate::run::{ErrorParts, LogTo, Verbosity, init_logging, kind_of, may_colour};
 
-const EXIT_STATUS: &str = "\
-Exit status:
-    0  done; also when there was nothing to do
-    1  failed
-    2  wrong usage: flags, job type, parameters
-    3  finished, but some items failed (listed); running again is safe
-    4  refused by a guard; nothing was changed
-   69  database, storage or provider not reachable after retries
-   75  another run of this job is under way, or took this one's place
-   78  configuration invalid, or migrations pending
-  124  timed out
-  130  stopped by SIGINT
-  143  stopped by SIGTERM";
-
 /// Keeps self-hosted collaboration platforms clean: maintenance jobs that are truthful about what they delete
 #[derive(Debug, Parser)]
-#[command(name = "upkeep", version, after_help = EXIT_STATUS, max_term_width = 100)]
+#[command(name = "upkeep", version, after_help = exit_status::in_help("", exit_status::ALL), max_term_width = 100)]
 struct Cli {
     /// Configuration file [default: $UPKEEP_CONFIG, ./upkeep.toml, ~/.config/upkeep/upkeep.toml,
     /// /etc/upkeep/upkeep.toml, whichever exists first; none is needed]
@@ -69,7 +56,7 @@ enum Command {
     #[command(subcommand)]
     Config(configuration::Command),
     /// Try everything that jobs need, and say what to do about what is found
-    #[command(after_help = doctor::EXIT_STATUS)]
+    #[command(after_help = exit_status::in_help(doctor::NOTES, doctor::EXIT_CODES))]
     Doctor(doctor::Arguments),
     /// Show event-cleanup at work on a sample platform of its own
     Demo(demo::Arguments),
@@ -83,7 +70,7 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum JobsCommand {
     /// Execute a job by its job type id
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = exit_status::in_help("", exit_status::ALL))]
     Execute(execute::Arguments),
     /// Show the default parameter set for a job
     DefaultParameters(default_parameters::Arguments),

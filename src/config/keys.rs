@@ -1,61 +1,102 @@
 //! Every key there is, one line each: from this table follow the names in file, environment and credentials, what
-//! counts as unknown, the plain defaults, and what `config show` prints.
+//! counts as unknown, the plain defaults, what `config show` prints, and the manual page `upkeep.toml`(5).
 
 use std::fmt;
 
+use super::inherited;
 use super::value::Form;
 
 /// One key of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
-    pub(super) section: &'static str,
-    pub(super) name: &'static str,
-    pub(super) form: Form,
+pub(crate) struct Key {
+    pub(crate) section: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) form: Form,
     /// As it would be written in an environment variable; `None` for keys without a default and for those whose
     /// default depends on the state directory.
-    pub(super) default: Option<&'static str>,
+    pub(crate) default: Option<&'static str>,
+    /// What it is for, in whole sentences; code stands in backquotes. The manual shows it.
+    pub(crate) about: &'static str,
 }
 
 macro_rules! keys {
-    ($($constant:ident: $section:literal $name:literal $form:ident, $default:expr;)*) => {
+    ($($constant:ident: $section:literal $name:literal $form:ident, $default:expr, $about:literal;)*) => {
         $(pub(super) const $constant: Key =
-            Key { section: $section, name: $name, form: Form::$form, default: $default };)*
+            Key { section: $section, name: $name, form: Form::$form, default: $default, about: $about };)*
         /// All keys, in the order in which they are shown.
-        pub(super) const ALL: &[Key] = &[$($constant),*];
+        pub(crate) const ALL: &[Key] = &[$($constant),*];
     };
 }
 
 keys! {
-    DATABASE_URL: "database" "url" Secret, None;
-    STORAGE_KIND: "storage" "kind" Text, Some("directory");
-    STORAGE_PATH: "storage" "path" Text, None;
-    STORAGE_URI: "storage" "uri" Text, None;
-    STORAGE_BUCKET: "storage" "bucket" Text, None;
-    STORAGE_REGION: "storage" "region" Text, Some("us-east-1");
-    STORAGE_ACCESS_KEY: "storage" "access_key" Secret, None;
-    STORAGE_SECRET_KEY: "storage" "secret_key" Secret, None;
-    STORAGE_FORCE_PATH_STYLE: "storage" "force_path_style" Switch, Some("true");
-    IDENTITY_API_BASE_URL: "identity" "api_base_url" Text, None;
-    IDENTITY_AUTHORITY: "identity" "authority" Text, None;
-    IDENTITY_CLIENT_ID: "identity" "client_id" Text, None;
-    IDENTITY_CLIENT_SECRET: "identity" "client_secret" Secret, None;
-    IDENTITY_EXTERNAL_ID_USER_ATTRIBUTE_NAME: "identity" "external_id_user_attribute_name" Text, None;
-    SHARED_FOLDER_PROVIDER: "shared_folder" "provider" Text, None;
-    SHARED_FOLDER_URL: "shared_folder" "url" Text, None;
-    SHARED_FOLDER_USERNAME: "shared_folder" "username" Text, None;
-    SHARED_FOLDER_PASSWORD: "shared_folder" "password" Secret, None;
-    METRICS_DIR: "metrics" "dir" Text, None;
-    NOTIFY_PING_URL: "notify" "ping_url" Secret, None;
-    SAFETY_DELETION: "safety" "deletion" Switch, Some("true");
-    SAFETY_MAX_AFFECTED_PERCENT: "safety" "max_affected_percent" Number, Some("10");
-    SAFETY_MAX_AFFECTED_FLOOR: "safety" "max_affected_floor" Number, Some("100");
-    SAFETY_ROOM_MINIMUM_AGE: "safety" "room_minimum_age" Span, Some("0s");
+    DATABASE_URL: "database" "url" Secret, None,
+        "The platform's database: `postgres://user:password@host:port/database`, or \
+         `sqlite:/path/to/upkeep.db`. In the password write `%40` for @, `%2F` for / and so on. By default \
+         the embedded database: `upkeep.db` in the state directory.";
+    STORAGE_KIND: "storage" "kind" Text, Some("directory"),
+        "Where the objects are: `s3`, or `directory`, which keeps them in local files. The default is for \
+         embedded databases only; a platform with PostgreSQL has to say.";
+    STORAGE_PATH: "storage" "path" Text, None,
+        "The directory with the objects, for `directory` only. It has to exist. By default `objects` in the \
+         state directory.";
+    STORAGE_URI: "storage" "uri" Text, None,
+        "The address of the S3 server, for example `https://s3.example.org`.";
+    STORAGE_BUCKET: "storage" "bucket" Text, None,
+        "The bucket in which the platform stores its assets.";
+    STORAGE_REGION: "storage" "region" Text, Some("us-east-1"),
+        "The region of the bucket. The default suits most servers that are not Amazon's.";
+    STORAGE_ACCESS_KEY: "storage" "access_key" Secret, None,
+        "Who upkeep is to the S3 server. To read, list and delete in the one bucket is all that it needs.";
+    STORAGE_SECRET_KEY: "storage" "secret_key" Secret, None,
+        "The secret that belongs to `access_key`.";
+    STORAGE_FORCE_PATH_STYLE: "storage" "force_path_style" Switch, Some("true"),
+        "How buckets are addressed: `true` for `https://s3.example.org/controller/`, `false` for \
+         `https://controller.s3.example.org/`.";
+    IDENTITY_API_BASE_URL: "identity" "api_base_url" Text, None,
+        "The administration API of the Keycloak realm, for example \
+         `https://id.example.org/admin/realms/meet`.";
+    IDENTITY_AUTHORITY: "identity" "authority" Text, None,
+        "The realm as an issuer of tokens, for example `https://id.example.org/realms/meet`.";
+    IDENTITY_CLIENT_ID: "identity" "client_id" Text, None,
+        "A client of the realm whose service account has the role `view-users` of `realm-management`.";
+    IDENTITY_CLIENT_SECRET: "identity" "client_secret" Secret, None,
+        "The secret of that client.";
+    IDENTITY_EXTERNAL_ID_USER_ATTRIBUTE_NAME: "identity" "external_id_user_attribute_name" Text, None,
+        "The user attribute whose first value is the id that the platform knows a user by. By default \
+         Keycloak's own id.";
+    SHARED_FOLDER_PROVIDER: "shared_folder" "provider" Text, None,
+        "What keeps the shared folders of events. Only `nextcloud` so far.";
+    SHARED_FOLDER_URL: "shared_folder" "url" Text, None,
+        "The base address of the server. It may have a path, as in `https://example.org/cloud`.";
+    SHARED_FOLDER_USERNAME: "shared_folder" "username" Text, None,
+        "The account that the platform itself uses: the folders are its own.";
+    SHARED_FOLDER_PASSWORD: "shared_folder" "password" Secret, None,
+        "The password of that account.";
+    METRICS_DIR: "metrics" "dir" Text, None,
+        "The directory to write metrics for Prometheus to after each run that is no dry run: node_exporter's \
+         for textfiles. It has to exist. `--metrics-dir` wins. By default none are written.";
+    NOTIFY_PING_URL: "notify" "ping_url" Secret, None,
+        "The address of a service such as healthchecks.io that raises the alarm when no ping arrives: the \
+         address followed by `/start` when a run begins, the address itself when it succeeded, the address \
+         followed by `/` and the exit code when it did not; nothing else is sent. `{job}` stands for the name \
+         of the job; without it all jobs share one check, which suits a single job only. By default none are \
+         sent.";
+    SAFETY_DELETION: "safety" "deletion" Switch, Some("true"),
+        "`false` refuses every job that deletes.";
+    SAFETY_MAX_AFFECTED_PERCENT: "safety" "max_affected_percent" Number, Some("10"),
+        "Bounds what something outside the platform may cause, such as accounts that vanished from the \
+         identity provider, or assets that vanished from the bucket: a run that would change more than this \
+         percentage of them, 0 to 100, is refused.";
+    SAFETY_MAX_AFFECTED_FLOOR: "safety" "max_affected_floor" Number, Some("100"),
+        "A run that would change fewer rows than this is not refused, whatever their percentage.";
+    SAFETY_ROOM_MINIMUM_AGE: "safety" "room_minimum_age" Span, Some("0s"),
+        "`room-cleanup` leaves rooms alone that are not older than this.";
 }
 
 /// The one key above all sections: the platform's own configuration file, from which to take what is not set.
-pub(super) const INHERIT: &str = "inherit";
+pub(crate) const INHERIT: &str = "inherit";
 /// The environment variable that overrides it.
-pub(super) const INHERIT_VARIABLE: &str = "UPKEEP_INHERIT";
+pub(crate) const INHERIT_VARIABLE: &str = "UPKEEP_INHERIT";
 
 /// What every overriding environment variable starts with.
 const PREFIX: &str = "UPKEEP_";
@@ -64,22 +105,27 @@ const FILE_SUFFIX: &str = "_file";
 
 impl Key {
     /// Whether the value may come from a file or a credential of its own, and is never shown.
-    pub(super) fn is_secret(self) -> bool {
+    pub(crate) fn is_secret(self) -> bool {
         self.form == Form::Secret
     }
 
     /// `secret_key_file`, for the key that names a file with the secret.
-    pub(super) fn file_name(self) -> String {
+    pub(crate) fn file_name(self) -> String {
         format!("{}{FILE_SUFFIX}", self.name)
     }
 
     /// `UPKEEP_STORAGE__SECRET_KEY`.
-    pub(super) fn variable(self) -> String {
+    pub(crate) fn variable(self) -> String {
         format!("{PREFIX}{}__{}", self.section, self.name).to_ascii_uppercase()
     }
 
+    /// The keys of the platform's own configuration that it is inherited from, the one that wins first.
+    pub(crate) fn inherited_from(self) -> &'static [&'static str] {
+        inherited::names(self)
+    }
+
     /// `UPKEEP_STORAGE__SECRET_KEY_FILE`.
-    pub(super) fn file_variable(self) -> String {
+    pub(crate) fn file_variable(self) -> String {
         format!("{}{FILE_SUFFIX}", self.variable()).to_ascii_uppercase()
     }
 }
@@ -91,7 +137,7 @@ impl fmt::Display for Key {
 }
 
 /// The names of all sections, in the order in which they are shown.
-pub(super) fn sections() -> Vec<&'static str> {
+pub(crate) fn sections() -> Vec<&'static str> {
     let mut names: Vec<_> = ALL.iter().map(|key| key.section).collect();
     names.dedup();
     names

@@ -20,7 +20,7 @@ mod environment;
 mod file;
 mod identity;
 mod inherited;
-mod keys;
+pub(crate) mod keys;
 mod monitoring;
 mod safety;
 mod secret_files;

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 /// What kind of value a key takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Form {
+pub(crate) enum Form {
     Text,
     /// Text that is never shown.
     Secret,
@@ -35,7 +35,7 @@ const LONGEST_SPAN: Duration = Duration::from_secs(36_525 * 86_400);
 
 impl Form {
     /// What a value must be, to follow "must be".
-    fn expected(self) -> &'static str {
+    pub(crate) fn expected(self) -> &'static str {
         match self {
             Form::Text | Form::Secret => "a string in quotes",
             Form::Switch => "true or false",

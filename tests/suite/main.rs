@@ -27,6 +27,7 @@ mod history;
 mod inherit;
 mod invite_cleanup;
 mod keycloak_account_sync;
+mod manual;
 mod metrics;
 mod pages;
 mod pings;

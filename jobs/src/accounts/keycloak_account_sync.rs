@@ -28,7 +28,7 @@ pub struct Parameters {
     /// Whether the body of a response that ends the job is logged. It may hold names and e-mail addresses.
     dump_failed_responses: bool,
     /// How many accounts are asked for at a time.
-    #[schemars(range(min = 1, max = 10_000))]
+    #[schemars(range(min = 1, max = 10_000), example = 500)]
     keycloak_api_page_size: u32,
 }
 
@@ -47,6 +47,13 @@ users it lists as enabled are no longer disabled.";
     const KEEPS: &'static str = "\
 The date of users that are disabled already; everything, when a single answer of the identity provider is not what was \
 asked for, when it lists nobody, or when implausibly many users would be disabled.";
+    const ORDER: &'static str = "\
+First all accounts are listed and all users compared with them. Then the guard is asked. Then the identity provider is \
+asked once more about each user to be disabled whom it did not list. Only then are users enabled, and after them \
+disabled, in batches. It belongs before user-cleanup, whose period begins on the day that is set here.";
+    const BESIDE_PLATFORM: &'static str = "\
+Yes. Transactions are short, and a lock is waited for half a second at most. A user whom the platform enables or disables \
+meanwhile is left alone; one whose row stays locked to the end of the run is a failure.";
     const REQUIRES: &'static [&'static [Requirement]] = &[&account_states::REQUIRES];
     const SCHEDULE: Option<Nightly> =
         Some(Nightly::at(3, 5, "The first of all: whoever is enabled again by now is not deleted by user-cleanup."));

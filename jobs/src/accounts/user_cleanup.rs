@@ -32,6 +32,7 @@ pub struct UserCleanup;
 pub struct Parameters {
     /// Days since the user was disabled: users that were disabled at least so long ago are deleted. A day is 24 hours;
     /// 0, for all that are disabled, is refused unless --allow-affected names their number.
+    #[schemars(example = 180)]
     days_since_user_has_been_disabled: u64,
     /// Whether an event is kept, with the user who created it, and the job fails, when its shared folder cannot be
     /// removed. Otherwise the event is deleted with a warning, and later runs try again to remove the folder.
@@ -62,6 +63,15 @@ Groups; other people's events and rooms. What a deleted user did there passes to
 changed an event last, who created or changed a guest invite, who created invitations, exceptions and module \
 resources. A room with somebody else's event passes to that event's creator. A user stays whose event or room cannot \
 be deleted, or to whom a table refers that upkeep does not know.";
+    const ORDER: &'static str = "\
+First what earlier runs left behind. Then three passes: the events that any of these users created, as with \
+event-cleanup; their rooms that hold no event; the users. Of each batch of users, in one transaction, first what they \
+did in other people's events and rooms passes to the owners, then their permissions, invitations, favourites and \
+memberships go, last the users. Users that refer to each other therefore go in one run.";
+    const BESIDE_PLATFORM: &'static str = "\
+Yes. Transactions are short, a lock is waited for half a second at most, and nothing goes over the network while rows \
+are locked. What the platform has locked is tried again at the end of each pass, and is a failure if it still is locked. \
+A user who is enabled again stays, but what has gone by then is gone.";
     const REQUIRES: &'static [&'static [Requirement]] = &[
         &schema::REQUIRES,
         &user_removal::GO,

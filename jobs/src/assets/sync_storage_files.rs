@@ -52,6 +52,7 @@ pub(super) enum Handling {
 pub struct Parameters {
     /// What becomes of an asset whose stored object is missing: its size is set to zero, or its entry is deleted,
     /// together with its link to a room.
+    #[schemars(example = Handling::DeleteAssetEntry)]
     missing_storage_file_handling: Handling,
 }
 
@@ -70,6 +71,15 @@ Nothing by default: assets get the sizes that their stored objects have, or zero
     const KEEPS: &'static str = "\
 Stored objects, also those that no asset refers to: they are counted. Assets that the platform has written since the \
 run began. Everything, if implausibly many assets have no object, or all of them.";
+    const ORDER: &'static str = "\
+First everything is looked at: the assets, and a listing of the store in the same order. Then the guards are asked. Then, \
+with \"delete_asset_entry\", what earlier runs left behind is finished. Then sizes are corrected, batch by batch. Last come \
+the assets without an object; the store is asked for each of them once more right before it is changed. \
+Where very many assets have to change, looking and changing take turns.";
+    const BESIDE_PLATFORM: &'static str = "\
+Yes. Transactions are short, and a lock is waited for half a second at most. Assets that the platform has written since \
+the run began are left to the next one, as are those whose size is no longer the one that was read. The time of an \
+asset's last change stays as it is.";
     const REQUIRES: &'static [&'static [Requirement]] = &[&rows::REQUIRES];
     const SCHEDULE: Option<Nightly> =
         Some(Nightly::at(5, 5, "The last: it looks at the assets that the other jobs have left."));

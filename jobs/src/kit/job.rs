@@ -23,6 +23,10 @@ pub trait Job: Sync + 'static {
     const REMOVES: &'static str;
     /// What stays although one might expect it to go.
     const KEEPS: &'static str;
+    /// In which order things are done, as far as it matters to whoever looks while it runs or after it was killed.
+    const ORDER: &'static str;
+    /// Whether it may run while the platform is in use, and what people may notice.
+    const BESIDE_PLATFORM: &'static str;
     /// The platform tables and columns it works on. A job without any needs no configuration, database or lease.
     const REQUIRES: &'static [&'static [Requirement]];
     /// When it is run where nobody says otherwise; `None` for a job that is only run by hand.
@@ -58,6 +62,10 @@ pub trait AnyJob: Sync {
     fn removes(&self) -> &'static str;
     /// See [`Job::KEEPS`].
     fn keeps(&self) -> &'static str;
+    /// See [`Job::ORDER`].
+    fn order(&self) -> &'static str;
+    /// See [`Job::BESIDE_PLATFORM`].
+    fn beside_platform(&self) -> &'static str;
     /// See [`Job::REQUIRES`].
     fn requires(&self) -> Vec<Requirement>;
     /// See [`Job::SCHEDULE`].
@@ -101,6 +109,14 @@ impl<J: Job> AnyJob for J {
 
     fn keeps(&self) -> &'static str {
         J::KEEPS
+    }
+
+    fn order(&self) -> &'static str {
+        J::ORDER
+    }
+
+    fn beside_platform(&self) -> &'static str {
+        J::BESIDE_PLATFORM
     }
 
     fn requires(&self) -> Vec<Requirement> {

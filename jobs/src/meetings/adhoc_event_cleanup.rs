@@ -32,6 +32,7 @@ pub struct Parameters {
     fail_on_shared_folder_deletion_error: bool,
     /// Seconds since the creation of an ad hoc event: those created at least so long ago are deleted. 0 stands for all
     /// that there are when the job starts.
+    #[schemars(example = 604_800)]
     seconds_since_creation: u32,
 }
 
@@ -49,6 +50,10 @@ Ad hoc events that were created long enough ago, whatever their dates and whoeve
 that belongs to it, as with event-cleanup.";
     const KEEPS: &'static str = "\
 Events that are not ad hoc; rooms that another event uses; users, groups and tariffs.";
+    const ORDER: &'static str = "As with event-cleanup: the events batch by batch, the oldest first.";
+    const BESIDE_PLATFORM: &'static str = "\
+Yes, as event-cleanup. Nobody is asked whether a meeting is still going on: one that lasts longer than \
+`seconds_since_creation` loses its event and its room.";
     const REQUIRES: &'static [&'static [Requirement]] = &[
         &schema::REQUIRES,
         &[Table("events", &["id", "id_serial", "is_adhoc", "created_at"])],

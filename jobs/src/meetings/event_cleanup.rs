@@ -33,7 +33,7 @@ pub struct EventCleanup;
 pub struct Parameters {
     /// Days since the end of the event, or of the last occurrence of a series: events that ended at least so long ago
     /// are deleted. A day is 24 hours.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1), example = 90)]
     days_since_last_occurrence: u64,
     /// Whether an event is kept, and the job fails, when its shared folder cannot be removed. Otherwise the event is
     /// deleted with a warning, and later runs try again to remove the folder.
@@ -63,6 +63,16 @@ included; in the old generation also the permissions on all of these.";
     const KEEPS: &'static str = "\
 Events without dates; series without an end; series whose rule or time zone cannot be read (with a warning); rooms \
 that another event uses; users, groups and tariffs.";
+    const ORDER: &'static str = "\
+First what earlier runs left behind: stored objects and shared folders that could not be deleted. Then the events, \
+batch by batch, the oldest first. Of each batch first the shared folders, at their provider, of the events that are \
+still due and that nobody has locked; then, in one transaction, everything that belongs to the events, the events and \
+their rooms, while the keys of the stored objects are written down; last the objects. A key is struck off when the \
+store has confirmed, so that after a crash the next run finishes the work.";
+    const BESIDE_PLATFORM: &'static str = "\
+Yes. Transactions are short, a lock is waited for half a second at most, and nothing goes over the network while rows \
+are locked. What the platform has locked is tried again at the end of the run, and is a failure if it still is locked. An \
+event that is no longer due when its turn comes stays; if its shared folder has gone by then, that is said.";
     const REQUIRES: &'static [&'static [Requirement]] = &[
         &schema::REQUIRES,
         &schedule::REQUIRES,

@@ -28,7 +28,7 @@ pub struct Parameters {
     /// Active invites that expired before this point in time, such as "2026-01-31T12:00:00+01:00", are deleted; null
     /// stands for the start of the run. Inactive invites are deleted whenever they expire.
     #[serde(deserialize_with = "point_in_time")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"), example = "2026-01-31T12:00:00+01:00")]
     expired_before: Option<DateTime<Utc>>,
 }
 
@@ -48,6 +48,12 @@ gave.";
     const KEEPS: &'static str = "\
 Active invites without an expiration, or with one at or after that point in time; rooms and events; invitations of users \
 and by e-mail.";
+    const ORDER: &'static str = "\
+First what earlier runs of other jobs left behind: stored objects and shared folders that could not be deleted. Then the \
+invites, batch by batch, the oldest first: in one transaction the permissions that they gave and the invites.";
+    const BESIDE_PLATFORM: &'static str = "\
+Yes. Transactions are short, and a lock is waited for half a second at most. What the platform has locked is tried again \
+at the end of the run, and is a failure if it still is locked. An invite that is good again when its turn comes stays.";
     const REQUIRES: &'static [&'static [Requirement]] =
         // Assets for the sample of objects: the outbox may hold other jobs' objects.
         &[&schema::REQUIRES, &INVITES, &permissions::REQUIRES, &[Table("assets", &["id", "size"])]];

@@ -25,6 +25,7 @@ pub struct RoomCleanup;
 pub struct Parameters {
     /// Whether shared folders that earlier runs left behind, and that still cannot be removed, are failures. Otherwise
     /// they are warnings. Rooms themselves have no shared folders.
+    #[schemars(example = true)]
     fail_on_shared_folder_deletion_error: bool,
 }
 
@@ -38,6 +39,16 @@ these.";
     const KEEPS: &'static str = "\
 Rooms with an event, also one that appears while the job is at work; rooms that are not older than `room_minimum_age` in \
 the [safety] section of the configuration; users and tariffs.";
+    const ORDER: &'static str = "\
+First what earlier runs left behind: stored objects and shared folders that could not be deleted. Then the rooms, batch \
+by batch, the oldest first. Of each batch first, in one transaction, everything that belongs to the rooms and the \
+rooms, while the keys of the stored objects are written down; then the objects. A key is struck off when the store has \
+confirmed, so that after a crash the next run finishes the work.";
+    const BESIDE_PLATFORM: &'static str = "\
+Yes, if `room_minimum_age` is longer than a room may be without its event: a room that the platform has just made, and \
+one that is used without an event, goes like any other. Transactions are short, a lock is waited for half a second at \
+most, and nothing goes over the network while rows are locked. What the platform has locked is tried again at the end of \
+the run, and is a failure if it still is locked.";
     const REQUIRES: &'static [&'static [Requirement]] = &[
         &schema::REQUIRES,
         &[Table("rooms", &["id", "id_serial", "created_at"]), Table("events", &["room"])],

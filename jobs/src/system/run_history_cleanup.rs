@@ -27,7 +27,7 @@ pub struct RunHistoryCleanup;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Parameters {
     /// Days since the run started: records of runs that started at least so long ago are deleted. A day is 24 hours.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1), example = 365)]
     days_since_run_started: u64,
 }
 
@@ -52,6 +52,10 @@ Records of upkeep's own runs that started long enough ago, as `upkeep jobs histo
 Of each job the latest run that ended and the latest that succeeded, however old; runs under way; runs whose stored \
 objects or shared folders still wait to be deleted. Nothing of the platform is touched, neither its tables nor its \
 storage.";
+    const ORDER: &'static str = "Runs batch by batch, the oldest first, each batch in one transaction.";
+    const BESIDE_PLATFORM: &'static str = "\
+Yes: the platform has nothing to do with these records. Runs of other jobs may be under way; those that need a record \
+keep it.";
     const REQUIRES: &'static [&'static [Requirement]] = &[&[Requirement::OwnTables]];
     const SCHEDULE: Option<Nightly> = Some(Nightly::at(5, 25, "After all other jobs, whose runs it has records of."));
     type Parameters = Parameters;

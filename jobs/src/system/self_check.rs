@@ -20,6 +20,8 @@ impl Job for SelfCheck {
     const ABOUT: &'static str = "A simple self-check of the job execution system";
     const REMOVES: &'static str = "Nothing.";
     const KEEPS: &'static str = "Everything; neither configuration nor database is needed.";
+    const ORDER: &'static str = "Nothing is done but to write the log.";
+    const BESIDE_PLATFORM: &'static str = "Yes: it touches nothing.";
     const REQUIRES: &'static [&'static [Requirement]] = &[];
     const SCHEDULE: Option<Nightly> = None;
     type Parameters = Parameters;

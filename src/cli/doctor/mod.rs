@@ -19,22 +19,25 @@ use serde::Serialize;
 use upkeep_jobs::platform::{Kind, Stop};
 
 use self::finding::{Finding, Level};
+use super::exit_status::Codes;
 use super::{Session, output};
 use crate::config::Config;
 use crate::run::{may_colour, present};
 
-pub(super) const EXIT_STATUS: &str = "\
+pub(super) const NOTES: &str = "\
 Nothing is changed, but for a trial that every run of a job makes, too: an
 object is deleted under a key that no object has (in a directory, an empty file
 is made and removed, and so in that for metrics).
 
-Exit status:
-    0  no problem; there may be warnings and notes
-    1  problems of several kinds, or of none of these:
-   69  the only kind of problem: something is not reachable
-   78  the only kind of problem: something is not set up as jobs need it
 With `--output json` each finding has a level: ok, note, warning or problem. A
 problem makes jobs fail, a warning makes them slow or less thorough.";
+
+pub(super) const EXIT_CODES: Codes = &[
+    (0, "no problem; there may be warnings and notes"),
+    (1, "problems of several kinds, or of none of these:"),
+    (69, "the only kind of problem: something is not reachable"),
+    (78, "the only kind of problem: something is not set up as jobs need it"),
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {

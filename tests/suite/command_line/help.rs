@@ -6,7 +6,7 @@ use upkeep_jobs::JOBS;
 
 use crate::site::run_bare;
 
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 19] = [
     &[],
     &["jobs"],
     &["jobs", "execute"],
@@ -24,6 +24,7 @@ const COMMANDS: [&[&str]; 18] = [
     &["generate"],
     &["generate", "systemd"],
     &["generate", "cron"],
+    &["generate", "man"],
     &["completions"],
 ];
 
@@ -85,6 +86,12 @@ fn jobs_are_listed_and_described() {
     Keeps
       Everything; neither configuration nor database is needed.
 
+    Order
+      Nothing is done but to write the log.
+
+    Beside the running platform
+      Yes: it touches nothing.
+
     Parameters
       none
     ");
@@ -106,6 +113,22 @@ fn jobs_are_listed_and_described() {
       Events without dates; series without an end; series whose rule or time zone
       cannot be read (with a warning); rooms that another event uses; users, groups
       and tariffs.
+
+    Order
+      First what earlier runs left behind: stored objects and shared folders that
+      could not be deleted. Then the events, batch by batch, the oldest first. Of
+      each batch first the shared folders, at their provider, of the events that are
+      still due and that nobody has locked; then, in one transaction, everything
+      that belongs to the events, the events and their rooms, while the keys of the
+      stored objects are written down; last the objects. A key is struck off when
+      the store has confirmed, so that after a crash the next run finishes the work.
+
+    Beside the running platform
+      Yes. Transactions are short, a lock is waited for half a second at most, and
+      nothing goes over the network while rows are locked. What the platform has
+      locked is tried again at the end of the run, and is a failure if it still is
+      locked. An event that is no longer due when its turn comes stays; if its
+      shared folder has gone by then, that is said.
 
     Parameters
       days_since_last_occurrence: a whole number of at least 1 [default: 30]
