@@ -5,6 +5,7 @@ mod changes;
 mod cleanup;
 mod context;
 mod crash;
+mod extent;
 mod foreign_references;
 mod guard;
 mod job;

@@ -10,11 +10,11 @@ use uuid::Uuid;
 use super::cleanup::{Cleanup, Due, Preparation, Removal, Step};
 use super::context::Context;
 use super::crash::crash_point;
+use super::extent::Extent;
 use super::outbox::{self, By, PendingFolder};
 use super::pace::Pace;
 use super::passes::Run;
 use super::patience::{LAST_PAUSE, LAST_TRIES, LOCKED, Patience};
-use super::progress::Progress;
 use crate::platform::Problem;
 use crate::platform::database::{Database, DatabaseError};
 
@@ -47,37 +47,6 @@ pub(super) fn next_page<C: Cleanup>(
     }
     extent.add(read - due.len());
     Ok(Some(due))
-}
-
-/// How far a pass is.
-#[derive(Debug)]
-pub(super) struct Extent {
-    items: &'static str,
-    looked_at: u64,
-    total: Option<u64>,
-}
-
-impl Extent {
-    /// At the beginning of a pass.
-    pub(super) fn of<C: Cleanup>(context: &Context, database: &mut Database, cleanup: &mut C) -> Self {
-        let total =
-            if context.wants_totals() { database.read(|connection| cleanup.total(connection)) } else { Ok(None) };
-        let total = total.unwrap_or_else(|error| {
-            // Nothing but the display depends on it.
-            log::debug!("how many {} there are could not be counted: {error}", C::ITEM.1);
-            None
-        });
-        Self { items: C::ITEM.1, looked_at: 0, total }
-    }
-
-    /// So many more are seen to.
-    pub(super) fn add(&mut self, looked_at: usize) {
-        self.looked_at += looked_at as u64;
-    }
-
-    pub(super) fn progress(&self) -> Progress {
-        Progress::new(self.items, "looked at", self.looked_at).out_of(self.total)
-    }
 }
 
 /// A pass under way.

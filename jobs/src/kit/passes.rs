@@ -4,10 +4,11 @@ use diesel::QueryResult;
 
 use super::cleanup::{Cleanup, Step};
 use super::context::{Context, Stores};
+use super::extent::Extent;
 use super::leftovers;
 use super::object_deletions::ObjectDeletions;
 use super::outbox;
-use super::pass::{self, Extent, Pass};
+use super::pass::{self, Pass};
 use super::report::Plan;
 use super::summary;
 use crate::platform::database::{Connection, Database};
