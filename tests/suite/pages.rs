@@ -39,6 +39,30 @@ fn every_command_of_the_pages_works() {
     }
 }
 
+/// On a platform on which upkeep was never used, with nothing but the one line of configuration, in five commands.
+#[test]
+fn adopting_it_takes_five_commands() {
+    let readme = page("README.md");
+    let section = readme.split("\n## ").find(|section| section.starts_with("Adopt it")).unwrap();
+    let commands = commands(section);
+    assert_eq!(commands.len(), 5);
+    let site = Site::unmigrated(DatabaseKind::PostgresOld, StorageKind::S3);
+    site.fill(&Sample::of([Event::ended(31).with_assets(1), Event::ended(20).with_assets(1)]));
+    let own = std::fs::read_to_string(site.configuration()).unwrap();
+    // The controller has the same settings under other names.
+    let controller = own.replace("[storage]", "[minio]").replace("kind = \"s3\"\n", "");
+    std::fs::write(site.path().join("controller.toml"), controller).unwrap();
+    std::fs::write(site.configuration(), "inherit = \"controller.toml\"\n").unwrap();
+    let before = (site.events(), site.objects());
+    for (number, command) in commands.into_iter().enumerate() {
+        let run = site.shell(command);
+        assert_eq!(run.code, Some(0), "{command}\n{run:#?}");
+        let gone = number >= 3;
+        assert_eq!((site.events(), site.objects()) != before, gone, "{command}");
+    }
+    assert_eq!((site.events().len(), site.objects().len(), site.outbox().len()), (1, 1, 0));
+}
+
 /// Each exit code has its section, and each job that deletes its line.
 #[test]
 fn the_pages_leave_nothing_out() {
