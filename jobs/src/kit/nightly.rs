@@ -23,9 +23,14 @@ impl Nightly {
         self.reason
     }
 
+    /// The time of day, as on a clock.
+    pub fn time(&self) -> String {
+        format!("{:02}:{:02}", self.hour, self.minute)
+    }
+
     /// As a calendar event of systemd, for `OnCalendar=`: see systemd.time(7).
     pub fn on_calendar(&self) -> String {
-        format!("*-*-* {:02}:{:02}:00", self.hour, self.minute)
+        format!("*-*-* {}:00", self.time())
     }
 
     /// As the five fields of a crontab: see crontab(5).

@@ -62,7 +62,7 @@ its room with module resources, SIP configuration, streaming targets, guest invi
 included; in the old generation also the permissions on all of these.";
     const KEEPS: &'static str = "\
 Events without dates; series without an end; series whose rule or time zone cannot be read (with a warning); rooms \
-that another event uses; users, groups and tariffs.";
+that another event uses; events to which a table refers that upkeep does not know; users, groups and tariffs.";
     const ORDER: &'static str = "\
 First what earlier runs left behind: stored objects and shared folders that could not be deleted. Then the events, \
 batch by batch, the oldest first. Of each batch first the shared folders, at their provider, of the events that are \

@@ -26,6 +26,15 @@ pub(super) fn page(job: &dyn AnyJob) -> Page {
         page.heading(heading);
         page.paragraph(text);
     }
+    if let Some(nightly) = job.schedule() {
+        page.heading("WHEN");
+        page.paragraph(&format!(
+            "Its timer, and the crontab that {} writes, start it every night at {}. {}",
+            reference("upkeep-generate-cron", 1),
+            nightly.time(),
+            nightly.reason()
+        ));
+    }
     parameters(&mut page, job);
     care(&mut page, job);
     exit_codes(&mut page, exit_status::ALL);
