@@ -38,7 +38,7 @@ pub(super) fn page() -> Page {
 }
 
 const PLATFORM: &str = r#"[database]
-url = "postgres://upkeep@db.example.org/platform?sslmode=verify-full"
+url = "postgres://upkeep@db.example.org/platform"
 
 [storage]
 kind = "s3"
