@@ -73,8 +73,8 @@ keys! {
     SHARED_FOLDER_PASSWORD: "shared_folder" "password" Secret, None,
         "The password of that account.";
     METRICS_DIR: "metrics" "dir" Text, None,
-        "The directory to write metrics for Prometheus to after each run that is no dry run: node_exporter's \
-         for textfiles. It has to exist. `--metrics-dir` wins. By default none are written.";
+        "The directory to write metrics for Prometheus to when a run begins and when it has ended, of dry runs \
+         none: node_exporter's for textfiles. It has to exist. `--metrics-dir` wins. By default none are written.";
     NOTIFY_PING_URL: "notify" "ping_url" Secret, None,
         "The address of a service such as healthchecks.io that raises the alarm when no ping arrives: the \
          address followed by `/start` when a run begins, the address itself when it succeeded, the address \
