@@ -82,7 +82,7 @@ the run began are left to the next one, as are those whose size is no longer the
 asset's last change stays as it is.";
     const REQUIRES: &'static [&'static [Requirement]] = &[&rows::REQUIRES];
     const SCHEDULE: Option<Nightly> =
-        Some(Nightly::at(5, 5, "The last: it looks at the assets that the other jobs have left."));
+        Some(Nightly::at(5, 5, "After all jobs that delete assets: it looks at those that they have left."));
     type Parameters = Parameters;
 
     fn execute(context: &Context, parameters: Parameters) -> anyhow::Result<Report> {
