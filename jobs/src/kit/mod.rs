@@ -1,4 +1,13 @@
 //! What every job is made of.
+//!
+//! Every job: `job` (what a job is), `context` (what a run hands it), `parameters`, `report`, `guard`.
+//!
+//! Jobs that delete what is due: `cleanup` is what a job supplies, `candidates` does so where a condition in SQL tells
+//! what is due; `passes` is a run, `pass` the loop, with `pace` (batch sizes), `patience` (locks) and `extent` (how far
+//! it is). Jobs that first find out and then act: `changes`.
+//!
+//! What is deleted outside the database: `outbox` is the table, `object_deletions` the thread that empties it,
+//! `leftovers` what earlier runs left there.
 
 mod candidates;
 mod changes;
