@@ -19,8 +19,8 @@ const WAITING_BATCHES: usize = 4;
 /// The worker takes together what waits, up to so many objects: eight full requests at once.
 const TOGETHER: usize = 8_000;
 /// An outbox that is locked at the end is tried so often, with a pause after each time.
-const LAST_TRIES: u32 = 10;
-const LAST_PAUSE: Duration = Duration::from_millis(500);
+const NOTING_TRIES: u32 = 10;
+const NOTING_PAUSE: Duration = Duration::from_millis(500);
 
 struct Answer {
     /// How many batches were taken together.
@@ -114,11 +114,11 @@ impl<'a> ObjectDeletions<'a> {
             self.take(answer);
             self.note_unless_locked(database)?;
         }
-        for _ in 0..LAST_TRIES {
+        for _ in 0..NOTING_TRIES {
             if self.note_unless_locked(database)? {
                 return self.broken.take().map_or(Ok(()), Err);
             }
-            self.context.stop().sleep(LAST_PAUSE);
+            self.context.stop().sleep(NOTING_PAUSE);
         }
         let what = "the outbox is kept locked by another session, so that what is gone cannot be taken out of it";
         let locked = Problem::new(platform::Kind::Failed, what).hint("the next run does that; nothing is lost");
