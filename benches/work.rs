@@ -13,7 +13,19 @@ pub(crate) struct Work {
     pub(crate) of_events: &'static [(&'static str, &'static str)],
 }
 
-/// Tables and the columns that refer to the room, children first.
+/// Tables and the columns that refer to the event, children first.
+pub(crate) const OF_EVENTS: [(&str, &str); 9] = [
+    ("event_shared_folders", "event_id"),
+    ("event_training_participation_report_parameter_sets", "event_id"),
+    ("event_favorites", "event_id"),
+    ("event_email_invites", "event_id"),
+    ("event_invites", "event_id"),
+    ("event_exceptions", "event_id"),
+    ("event_recurrences", "event_id"),
+    ("event_dates", "event_id"),
+    ("events", "id"),
+];
+/// The same for the room.
 pub(crate) const OF_ROOMS: [(&str, &str); 5] = [
     ("module_resources", "room_id"),
     ("sip_configs", "room"),

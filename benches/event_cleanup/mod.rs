@@ -9,26 +9,13 @@ use crate::contest::{Contest, Done, Program};
 use crate::options::Options;
 use crate::platform::{Cluster, Fill};
 use crate::s3_process::Objects;
-use crate::work::{Work, reference};
+use crate::work::{OF_EVENTS, Work, reference};
 
 /// upkeep's arguments.
 const CLEAN_UP: [&str; 5] = ["jobs", "execute", "event-cleanup", "--output", "json"];
 
 /// What the reference programs do.
-pub(crate) const WORK: Work = Work {
-    due,
-    of_events: &[
-        ("event_shared_folders", "event_id"),
-        ("event_training_participation_report_parameter_sets", "event_id"),
-        ("event_favorites", "event_id"),
-        ("event_email_invites", "event_id"),
-        ("event_invites", "event_id"),
-        ("event_exceptions", "event_id"),
-        ("event_recurrences", "event_id"),
-        ("event_dates", "event_id"),
-        ("events", "id"),
-    ],
-};
+pub(crate) const WORK: Work = Work { due, of_events: &OF_EVENTS };
 
 /// The ids of all ended single events and of their rooms, as text.
 fn due(database: &mut Client) -> Vec<(String, String)> {

@@ -29,18 +29,7 @@ const INDEXES: &str = "\
     CREATE INDEX ON module_resources (room_id);
     CREATE INDEX ON room_streaming_targets (room_id);";
 
-/// Every table that refers to events, with the column that does; then the same for rooms and users.
-const OF_EVENTS: [(&str, &str); 9] = [
-    ("event_shared_folders", "event_id"),
-    ("event_training_participation_report_parameter_sets", "event_id"),
-    ("event_favorites", "event_id"),
-    ("event_email_invites", "event_id"),
-    ("event_invites", "event_id"),
-    ("event_exceptions", "event_id"),
-    ("event_recurrences", "event_id"),
-    ("event_dates", "event_id"),
-    ("events", "id"),
-];
+/// Every table that refers to rooms, with the column that does; then the same for users.
 const OF_ROOMS: [(&str, &str); 6] = [
     ("module_resources", "room_id"),
     ("sip_configs", "room"),

@@ -3,8 +3,9 @@
 
 use postgres::{Client, Statement};
 
-use super::{OF_EVENTS, OF_ROOMS, OF_USERS};
+use super::{OF_ROOMS, OF_USERS};
 use crate::store::connect;
+use crate::work::OF_EVENTS;
 
 /// Table, column that refers to the event or the room, column that refers to the user, and who takes over.
 const TRACES: [(&str, &str, &str, &str); 7] = [
