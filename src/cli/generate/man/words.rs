@@ -204,6 +204,16 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
 pub(super) const FILES: &[(&str, &str)] = &[
     ("`/etc/upkeep/upkeep.toml`", "The configuration of the system; see `upkeep.toml`(5) for others."),
     (
+        "`/etc/upkeep/jobs`",
+        "The parameters of each job, as the systemd units and the crontab give them: \
+         `@/etc/upkeep/jobs/event-cleanup.json`.",
+    ),
+    (
+        "`/etc/upkeep/secrets`",
+        "Secrets that the units and the crontab hand to the jobs, in files named after their keys, such as \
+         `storage.secret_key`.",
+    ),
+    (
         "`/var/lib/upkeep`",
         "The state directory of the systemd units: the embedded database and its objects, if no other is configured.",
     ),
