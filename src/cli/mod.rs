@@ -109,20 +109,17 @@ pub(crate) fn main() -> ExitCode {
         _ => Verbosity::Normal,
     };
     let session = Session { config: cli.config, verbosity };
-    if let Command::Jobs(JobsCommand::Execute(arguments)) = cli.command {
-        return execute::run(&session, arguments);
-    }
-    if let Command::Demo(arguments) = &cli.command {
+    match &cli.command {
+        // Where its log goes depends on its output.
+        Command::Jobs(JobsCommand::Execute(_)) => {}
         // It tells about warnings itself.
-        init_logging(if cli.verbose { verbosity } else { Verbosity::ErrorsOnly }, LogTo::Stderr);
-        return exit_code(demo::run(&session, arguments));
-    }
-    init_logging(verbosity, LogTo::Stderr);
-    if let Command::Doctor(arguments) = &cli.command {
-        return exit_code(doctor::run(&session, arguments));
+        Command::Demo(_) if !cli.verbose => init_logging(Verbosity::ErrorsOnly, LogTo::Stderr),
+        _ => init_logging(verbosity, LogTo::Stderr),
     }
     let done = match cli.command {
-        Command::Jobs(JobsCommand::Execute(_)) | Command::Demo(_) | Command::Doctor(_) => Ok(()),
+        Command::Jobs(JobsCommand::Execute(arguments)) => return execute::run(&session, arguments),
+        Command::Demo(arguments) => return exit_code(demo::run(&session, &arguments)),
+        Command::Doctor(arguments) => return exit_code(doctor::run(&session, &arguments)),
         Command::Jobs(JobsCommand::DefaultParameters(arguments)) => default_parameters::run(&arguments),
         Command::Jobs(JobsCommand::List) => list::run(),
         Command::Jobs(JobsCommand::Describe(arguments)) => describe::run(&arguments),

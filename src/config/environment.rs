@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use upkeep_jobs::platform::{Kind, Problem};
+use upkeep_jobs::platform::{Kind, Problem, is_steering};
 
 /// The variables and directories a configuration depends on. It holds secrets and therefore has no `Debug`.
 pub(crate) struct Environment {
@@ -155,7 +155,7 @@ pub(super) fn shown(path: &Path) -> String {
 /// `text` without anything that would leave its line or steer a terminal.
 pub(super) fn one_line(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
-        if c.is_control() {
+        if is_steering(c) {
             line.extend(c.escape_default())
         } else {
             line.push(c)

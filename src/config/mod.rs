@@ -42,7 +42,6 @@ use upkeep_jobs::platform::shared_folders::NextcloudSettings;
 
 pub(crate) use environment::Environment;
 pub(crate) use monitoring::Monitored;
-pub(crate) use safety::Safety;
 
 /// Everything that is configured, checked as far as that is possible without connecting anywhere.
 #[derive(Debug, Clone)]
@@ -58,7 +57,7 @@ pub(crate) struct Config {
     /// Where it is told what runs come to.
     pub(crate) monitored: Monitored,
     /// The guards.
-    pub(crate) safety: Safety,
+    pub(crate) safety: Guard,
     file: Option<PathBuf>,
     settings: sources::Settings,
 }
@@ -117,9 +116,7 @@ impl Config {
 
     /// What a run gets of it: the guards, with what this one run is allowed, and what jobs work on.
     pub(crate) fn for_run(self, allow_affected: Option<u64>) -> (Guard, Resources) {
-        let Safety { deletion, max_affected_percent, max_affected_floor, room_minimum_age } = self.safety;
-        let allowance = Allowance::new(allow_affected);
-        let guard = Guard { deletion, max_affected_percent, max_affected_floor, room_minimum_age, allowance };
+        let guard = Guard { allowance: Allowance::new(allow_affected), ..self.safety };
         let resources = Resources {
             database: self.database,
             storage: self.storage,

@@ -15,6 +15,7 @@ pub(super) fn loading() {
 }
 
 pub(super) fn end(document: &Document, show_duration: bool) {
+    document.report.log_totals();
     log::info!("");
     // The other run does the work: nobody has to act.
     let target = if document.outcome == Some(Outcome::Busy) { NOTES } else { module_path!() };

@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use env_logger::{Builder, Logger, Target, WriteStyle};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use upkeep_jobs::kit::NOTES;
+use upkeep_jobs::platform::is_steering;
 
 use super::bar;
 
@@ -68,10 +69,7 @@ pub(crate) fn on_one_line(text: &str) -> String {
     for c in text.chars() {
         match c {
             '\n' | '\r' => line.push(' '),
-            '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                line.extend(c.escape_unicode())
-            }
-            c if c.is_control() => line.extend(c.escape_default()),
+            c if is_steering(c) => line.extend(c.escape_default()),
             c => line.push(c),
         }
     }

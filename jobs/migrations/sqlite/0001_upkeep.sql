@@ -6,8 +6,9 @@ CREATE TABLE upkeep_pending_deletions (
     location     TEXT    NOT NULL,
     -- An object's full key; for a folder the id of the event it belonged to.
     target       TEXT    NOT NULL,
-    -- An object's size in bytes, as its row had it; for a folder what its provider needs to know.
+    -- An object's size in bytes, as its row had it.
     bytes        INTEGER NOT NULL DEFAULT 0,
+    -- For a folder what its provider needs to know.
     details      TEXT    CHECK (details IS NULL OR json_valid(details)),
     job          TEXT    NOT NULL,
     run_id       BLOB    NOT NULL,

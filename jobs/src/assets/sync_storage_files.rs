@@ -251,9 +251,6 @@ fn summary(context: &Context) {
     if report.counts.skipped > 0 {
         log::info!("Left alone since the platform changed them meanwhile: {}", report.counts.skipped);
     }
-    if report.counts.failed > report.failures.len() as u64 {
-        log::error!("{} failures in all; -v shows each of them", report.counts.failed);
-    }
     let size = bytes_in_words(figure("bytes_without_row"));
     log::info!("Objects without an asset: {} ({size}); they are left alone", figure("objects_without_row"));
     if report.objects_deleted > 0 {

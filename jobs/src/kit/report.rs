@@ -80,6 +80,12 @@ pub struct Report {
     pub warnings_total: u64,
     /// The first failures.
     pub failures: Vec<Failure>,
+    /// How many of the warnings that are kept nobody has to see to: they leave the others their places.
+    #[serde(skip)]
+    notes: usize,
+    /// How many there were of these.
+    #[serde(skip)]
+    notes_total: u64,
     /// Objects and folders that wait in the outbox for a later run.
     pub backlog: u64,
     /// In a dry run: what a run would delete or change.
@@ -100,23 +106,41 @@ impl Report {
         }
     }
 
-    /// Records and logs something that somebody should see to although it is no failure.
+    /// Records and logs something that somebody should see although it is no failure.
     pub fn warn(&mut self, warning: impl ToString) {
-        self.warn_in(module_path!(), warning.to_string());
+        self.warn_in(module_path!(), self.warnings.len() - self.notes < KEPT, warning.to_string());
     }
 
     /// The same for something that nobody has to see to: it passes by itself, or cannot be changed.
     pub fn note(&mut self, warning: impl ToString) {
-        self.warn_in(NOTES, warning.to_string());
+        self.notes_total += 1;
+        let keeps = self.notes < KEPT;
+        self.notes += usize::from(keeps);
+        self.warn_in(NOTES, keeps, warning.to_string());
     }
 
-    fn warn_in(&mut self, target: &str, warning: String) {
+    fn warn_in(&mut self, target: &str, keeps: bool, warning: String) {
         self.warnings_total += 1;
-        if self.warnings.len() < KEPT {
+        if keeps {
             log::warn!(target: target, "{warning}");
             self.warnings.push(warning);
         } else {
             log::debug!(target: target, "{warning}");
+        }
+    }
+
+    /// Logs how much there was of which only the first were logged.
+    pub fn log_totals(&self) {
+        let of = |number: u64, what: &str| format!("{number} {what} in all; -v shows each of them");
+        if self.counts.failed > self.failures.len() as u64 {
+            log::error!("{}", of(self.counts.failed, "failures"));
+        }
+        let (warnings, kept) = (self.warnings_total - self.notes_total, self.warnings.len() - self.notes);
+        if warnings > kept as u64 {
+            log::warn!("{}", of(warnings, "warnings"));
+        }
+        if self.notes_total > self.notes as u64 {
+            log::warn!(target: NOTES, "{}", of(self.notes_total, "warnings that need nobody"));
         }
     }
 
@@ -136,5 +160,24 @@ impl Plan {
 fn add(sums: &mut BTreeMap<&'static str, u64>, more: &BTreeMap<&'static str, u64>) {
     for (table, rows) in more {
         *sums.entry(table).or_default() += rows;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_has_to_see_to_takes_no_place_from_the_rest() {
+        let mut report = Report::default();
+        for number in 0..2 * KEPT {
+            report.note(format!("note {number}"));
+        }
+        for number in 0..2 * KEPT {
+            report.warn(format!("warning {number}"));
+        }
+        let kept = |word: &str| report.warnings.iter().filter(|warning| warning.starts_with(word)).count();
+        assert_eq!((kept("note"), kept("warning")), (KEPT, KEPT));
+        assert_eq!(report.warnings_total, 4 * KEPT as u64);
     }
 }

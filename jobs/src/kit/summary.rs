@@ -41,9 +41,6 @@ pub(super) fn log(context: &Context, item: (&str, &str), none_due: Option<&str>,
     if report.shared_folders_deleted > 0 {
         log::info!("Shared folders removed: {}", report.shared_folders_deleted);
     }
-    if report.counts.failed > report.failures.len() as u64 {
-        log::error!("{} failures in all; -v shows each of them", report.counts.failed);
-    }
     if report.backlog > 0 {
         log::warn!(
             target: NOTES,

@@ -18,3 +18,4 @@ pub use ping::{PingUrl, Signal};
 pub use problem::{Kind, Problem};
 pub use setting::InvalidSetting;
 pub use stop::{Stop, StopReason};
+pub use words::is_steering;

@@ -1,16 +1,22 @@
 use std::time::Duration;
 
-use super::{Machine, load, refusal, refusal_of_variable};
-use crate::config::Safety;
+use upkeep_jobs::kit::{Allowance, Guard};
 
-fn safety(lines: &str) -> Safety {
+use super::{Machine, load, refusal, refusal_of_variable};
+
+fn safety(lines: &str) -> Guard {
     load(&format!("[safety]\n{lines}")).safety
 }
 
 #[test]
 fn the_defaults_are_the_documented_ones() {
-    let expected =
-        Safety { deletion: true, max_affected_percent: 10, max_affected_floor: 100, room_minimum_age: Duration::ZERO };
+    let expected = Guard {
+        deletion: true,
+        max_affected_percent: 10,
+        max_affected_floor: 100,
+        room_minimum_age: Duration::ZERO,
+        allowance: Allowance::default(),
+    };
     assert_eq!(safety(""), expected);
 }
 
@@ -23,11 +29,12 @@ fn file_and_environment_read_the_same() {
         ("UPKEEP_SAFETY__MAX_AFFECTED_FLOOR", "16"),
         ("UPKEEP_SAFETY__ROOM_MINIMUM_AGE", "129600"),
     ];
-    let expected = Safety {
+    let expected = Guard {
         deletion: false,
         max_affected_percent: 0,
         max_affected_floor: 16,
         room_minimum_age: Duration::from_secs(36 * 3600),
+        allowance: Allowance::default(),
     };
     assert_eq!(safety(lines), expected);
     assert_eq!(Machine::new().load("", &variables).unwrap().safety, expected);

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use upkeep_test_servers::fault_proxy::{Fault, FaultProxy};
 
 use super::event_cleanup::{execute, site};
-use crate::site::{BUCKET, Event, Sample};
+use crate::site::{BUCKET, DatabaseKind, Event, Occurs, Sample, Site, StorageKind};
 
 #[test]
 fn what_failed_is_named_and_the_next_run_finishes_it() {
@@ -188,4 +188,27 @@ fn a_folder_that_cannot_be_removed_is_a_warning_or_ends_the_run() {
     [ERROR] Job finished, failures: 1; running it again is safe
     [INFO ] Duration: [duration]
     ");
+}
+
+/// Only the first are said word for word, but it is not hidden that there are more.
+#[test]
+fn more_failures_and_warnings_than_are_logged_are_counted() {
+    let site = Site::new(DatabaseKind::Sqlite, StorageKind::Directory);
+    let kept: Vec<_> = (0..22).map(|_| Event::ended(50)).collect();
+    let unclear = (0..23).map(|_| {
+        let (starts_at, ends_at) = (chrono::Utc::now() - chrono::TimeDelta::days(90), chrono::Utc::now());
+        let pattern = "FREQ=DAILY;COUNT=3".into();
+        Event::new(Occurs::Series { starts_at, zone: "Mars/Olympus", duration_secs: 60, pattern, ends_at })
+    });
+    site.fill(&Sample::of(kept.iter().cloned().chain(unclear)));
+    site.execute("CREATE TABLE plugin_notes (subject BLOB NOT NULL REFERENCES events (id))");
+    for event in &kept {
+        site.execute(&format!("INSERT INTO plugin_notes VALUES ({})", site.dialect().uuid(event.id)));
+    }
+    let run = site.upkeep(&["jobs", "execute", "event-cleanup", "--hide-duration"]).expect(3);
+    let lines = |start: &str| run.stdout.lines().filter(|line| line.starts_with(start)).collect::<Vec<_>>();
+    let (errors, warnings) = (lines("[ERROR]"), lines("[WARN ]"));
+    assert_eq!((errors.len(), warnings.len()), (20 + 2, 20 + 1), "{run:#?}");
+    assert_eq!(errors[20], "[ERROR] 22 failures in all; -v shows each of them");
+    assert_eq!(warnings[20], "[WARN ] 23 warnings in all; -v shows each of them");
 }
