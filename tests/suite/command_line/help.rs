@@ -111,8 +111,8 @@ fn jobs_are_listed_and_described() {
 
     Keeps
       Events without dates; series without an end; series whose rule or time zone
-      cannot be read (with a warning); rooms that another event uses; events to which
-      a table refers that upkeep does not know; users, groups and tariffs.
+      cannot be read (with a warning); rooms that another event uses; events to
+      which a table refers that upkeep does not know; users, groups and tariffs.
 
     Order
       First what earlier runs left behind: stored objects and shared folders that
