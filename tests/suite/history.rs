@@ -42,12 +42,14 @@ impl Site {
             let rows: Vec<_> = chunk
                 .iter()
                 .map(|run| {
-                    let ended_at = run.end.map(|_| run.started_at + TimeDelta::minutes(1));
+                    // That a run died is entered later, by somebody else.
+                    let end = run.end.filter(|(outcome, _)| *outcome != "died");
+                    let ended_at = end.map(|_| run.started_at + TimeDelta::minutes(1));
                     let mut document = json!({
                         "schema": 1, "job": run.job, "run_id": run.id, "host": "keeper", "version": "0.1.0",
                         "dry_run": false, "started_at": run.started_at, "finished_at": ended_at,
                         "duration_ms": ended_at.map(|_| 60_000), "now": run.started_at, "parameters": {},
-                        "outcome": run.end.map(|end| end.0), "exit_code": run.end.map(|end| end.1), "error": null,
+                        "outcome": end.map(|end| end.0), "exit_code": end.map(|end| end.1), "error": null,
                         "counts": {"examined": 0, "matched": 0, "deleted": 0, "updated": 0, "skipped": 0, "failed": 0},
                         "rows": {}, "objects_deleted": 0, "bytes_freed": 0, "shared_folders_deleted": 0,
                         "warnings": [], "warnings_total": 0, "failures": [], "backlog": 0,
@@ -55,9 +57,8 @@ impl Site {
                     for (name, value) in run.more.as_object().unwrap() {
                         document[name] = value.clone();
                     }
-                    let (outcome, code) = run.end.map_or(("NULL".into(), "NULL".into()), |(outcome, code)| {
-                        (format!("'{outcome}'"), code.to_string())
-                    });
+                    let outcome = run.end.map_or("NULL".into(), |(outcome, _)| format!("'{outcome}'"));
+                    let code = end.map_or("NULL".into(), |(_, code)| code.to_string());
                     format!(
                         "({}, '{}', {}, {}, {outcome}, {code}, {})",
                         dialect.uuid(run.id),

@@ -113,6 +113,23 @@ fn old_runs_go_but_for_what_is_still_needed() {
     }
 }
 
+/// A run that died has not ended: it takes no other's place as the latest that did, of which monitoring goes on to tell.
+#[test]
+fn a_run_that_died_takes_no_other_runs_place() {
+    for database in DATABASES {
+        let site = Site::new(database, StorageKind::Directory);
+        let ended = |days, outcome, code| Past::ended("event-cleanup", days_ago(days), outcome, code);
+        let goes = ended(890, "died", 0);
+        let stays = [ended(900, "succeeded", 0), ended(880, "failed", 1), ended(870, "died", 0)];
+        site.remember(&stays);
+        site.remember(std::slice::from_ref(&goes));
+        let looked = clean_up(&site, &["--dry-run"]).expect(0).report();
+        assert_eq!(looked["plan"]["ids"], json!([goes.id]), "{database:?}");
+        clean_up(&site, &[]).expect(0);
+        assert_eq!(site.remembered(), ids(&stays), "{database:?}");
+    }
+}
+
 /// A dry run finds the same to be the latest as the run, which enters itself.
 #[test]
 fn its_own_records_are_records_like_others() {

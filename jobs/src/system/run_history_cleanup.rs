@@ -74,13 +74,15 @@ keep it.";
     }
 }
 
-/// Only a run that ended counts as a later one: the present run, which has not, must not push out what a dry run finds
-/// to be the latest. Whose lease is only lapsed may still come back, and stays until another run takes its place.
+/// Only a run that is over counts as a later one: the present run, which is not, must not push out what a dry run finds
+/// to be the latest. One that died pushes out only others without an end, as monitoring tells of the latest that ended.
+/// Whose lease is only lapsed may still come back, and stays until another run takes its place.
 const DUE: &str = "t.started_at <= $1 \
     AND NOT EXISTS (SELECT 1 FROM upkeep_leases l WHERE l.run_id = t.id) \
     AND t.id NOT IN (SELECT DISTINCT p.run_id FROM upkeep_pending_deletions p) \
     AND EXISTS (SELECT 1 FROM upkeep_runs later WHERE later.job = t.job \
         AND (later.started_at, later.id) > (t.started_at, t.id) AND later.outcome IS NOT NULL \
+        AND (t.finished_at IS NULL OR later.finished_at IS NOT NULL) \
         AND (t.outcome IS DISTINCT FROM 'succeeded' OR later.outcome = 'succeeded'))";
 
 /// The runs that started at or before the cutoff.

@@ -48,14 +48,20 @@ fn due(runs: &[(Past, Drawn)], leased: &BTreeSet<Uuid>) -> BTreeSet<Uuid> {
         }
         latest
     };
-    let (ends, successes) = (latest(&|run| run.end.is_some()), latest(&|run| run.end == Some(("succeeded", 0))));
+    let over = latest(&|run| run.end.is_some());
+    let ended = latest(&|run| run.end.is_some_and(|(outcome, _)| outcome != "died"));
+    let successes = latest(&|run| run.end == Some(("succeeded", 0)));
     let is_before = |run: &Past, latest: &BTreeMap<&str, _>| {
         latest.get(run.job).is_some_and(|latest| (run.started_at, run.id) < *latest)
     };
     let goes = runs.iter().filter(|(run, drawn)| {
         let is_needed = drawn.has_left_something || leased.contains(&run.id);
-        let is_success = run.end == Some(("succeeded", 0));
-        drawn.hours <= 0 && !is_needed && is_before(run, if is_success { &successes } else { &ends })
+        let later = match run.end {
+            Some(("succeeded", _)) => &successes,
+            Some(("died", _)) | None => &over,
+            Some(_) => &ended,
+        };
+        drawn.hours <= 0 && !is_needed && is_before(run, later)
     });
     goes.map(|(run, _)| run.id).collect()
 }
