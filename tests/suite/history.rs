@@ -209,6 +209,20 @@ fn what_went_wrong_is_in_the_report() {
 }
 
 #[test]
+fn what_anybody_entered_steers_no_terminal() {
+    let site = Site::new(DatabaseKind::Sqlite, StorageKind::Directory);
+    let hostile = "\u{1b}[31mred\u{1b}[0m\nno line of ours";
+    let mut run = Past::ended(hostile, at("2026-01-01T02:00:00Z"), hostile, 0);
+    run.more = json!({ "started_at": hostile });
+    site.remember(std::slice::from_ref(&run));
+    for more in [&[][..], &["--failed"], &[&run.id.to_string()]] {
+        let shown = site.history(more).expect(0).stdout;
+        assert!(!shown.contains('\u{1b}') && !shown.contains("\nno line of ours"), "{shown:?}");
+    }
+    assert_eq!(site.history(&[]).expect(0).stdout.lines().count(), 2);
+}
+
+#[test]
 fn a_run_may_be_named_by_its_beginning_if_that_is_clear() {
     for database in [DatabaseKind::Postgres, DatabaseKind::Sqlite] {
         let site = Site::new(database, StorageKind::Directory);

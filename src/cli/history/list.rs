@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::run::PastRun;
+use crate::run::{PastRun, on_one_line};
 
 /// What is told when there is nothing to list, and else the runs below the names of the columns.
 pub(super) fn text(runs: &[PastRun], only_failed: bool) -> String {
@@ -32,7 +32,9 @@ fn cells(run: &PastRun) -> [String; 6] {
             (done.to_string(), count("failed").unwrap_or(0).to_string())
         }
     };
-    [minute(started), run.job.clone(), run.state.clone(), done, failed, beginning(&run.run_id.to_string())]
+    // Whoever may write to the database can enter anything.
+    let [started, job, state] = [&minute(started), &run.job, &run.state].map(|text| on_one_line(text));
+    [started, job, state, done, failed, beginning(&run.run_id.to_string())]
 }
 
 /// `2026-11-29 16:51`, of an instant in RFC 3339.
