@@ -71,21 +71,30 @@ struct Ended {
     report: Json,
 }
 
-/// What there is to tell about `job`.
-pub(super) fn landmarks(connection: &mut Connection, job: &str) -> QueryResult<Landmarks> {
+/// What there is to tell about `job` at the time `now`. A run of the future, which a host recorded whose clock was wrong,
+/// is left out: no alarm would ever go off after it.
+pub(super) fn landmarks(connection: &mut Connection, job: &str, now: DateTime<Utc>) -> QueryResult<Landmarks> {
+    let now = Instant(now);
     let latest = |what: &str, which: &str| {
-        format!("SELECT {what} FROM upkeep_runs WHERE job = $1 AND {which} ORDER BY started_at DESC, id DESC LIMIT 1")
+        format!(
+            "SELECT {what} FROM upkeep_runs WHERE job = $1 AND started_at <= $2 AND {which} \
+             ORDER BY started_at DESC, id DESC LIMIT 1"
+        )
     };
     let mut moment = |column: &str, which: &str| -> QueryResult<Option<DateTime<Utc>>> {
         let sql = latest(&format!("{column} AS moment"), which);
-        let found: Option<Moment> =
-            each!(&mut *connection, c => diesel::sql_query(&sql).bind::<Text, _>(job).get_result(c)).optional()?;
+        let found: Option<Moment> = each!(&mut *connection, c => {
+            diesel::sql_query(&sql).bind::<Text, _>(job).bind::<SqlInstant, _>(now).get_result(c)
+        })
+        .optional()?;
         Ok(found.map(|row| row.moment.0))
     };
     let started = moment("started_at", "true")?;
     let succeeded = moment("finished_at", "outcome = 'succeeded' AND finished_at IS NOT NULL")?;
     let sql = latest("report", "finished_at IS NOT NULL");
-    let ended: Option<Ended> =
-        each!(connection, c => diesel::sql_query(&sql).bind::<Text, _>(job).get_result(c)).optional()?;
+    let ended: Option<Ended> = each!(connection, c => {
+        diesel::sql_query(&sql).bind::<Text, _>(job).bind::<SqlInstant, _>(now).get_result(c)
+    })
+    .optional()?;
     Ok(Landmarks { started, succeeded, ended: ended.map(|row| row.report.0) })
 }

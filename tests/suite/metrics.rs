@@ -151,6 +151,23 @@ fn of_a_run_that_was_killed_they_tell_that_it_started() {
     assert!(of_job(&samples, "start_timestamp_seconds") > 0.0);
 }
 
+/// Or no alarm would go off until that time has come.
+#[test]
+fn a_clock_that_was_wrong_once_hides_nothing() {
+    for database in [DatabaseKind::Postgres, DatabaseKind::Sqlite] {
+        let (mut site, directory) = measured(database);
+        let now = Utc::now();
+        let success = Past::ended("event-cleanup", now - TimeDelta::days(5), "succeeded", 0);
+        site.remember(&[success, Past::ended("event-cleanup", now + TimeDelta::days(4_000), "succeeded", 0)]);
+        site.set("safety", "deletion = false");
+        let refused = site.clean_up(&[]).expect(4).report();
+        let samples = read(&directory);
+        assert!(of_job(&samples, "success_timestamp_seconds") < (now - TimeDelta::days(4)).timestamp() as f64);
+        assert_eq!(of_job(&samples, "start_timestamp_seconds"), seconds(&refused, "started_at"), "{database:?}");
+        assert_eq!(of_job(&samples, "exit_code"), 4.0);
+    }
+}
+
 #[test]
 fn there_are_none_of_what_leaves_no_record() {
     let (site, directory) = measured(DatabaseKind::Sqlite);

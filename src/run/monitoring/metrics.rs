@@ -90,11 +90,12 @@ impl Metrics {
         let stop = if stop.reason().is_some() { stop.last_words() } else { stop.clone() };
         let client = format!("upkeep:{}", document.job);
         let mut database = Database::new(self.database.clone(), client, Access::ReadOnly, stop);
+        let now = present();
         let (landmarks, waiting) =
-            database.read(|connection| Ok((landmarks(connection, document.job)?, waiting(connection)?)))?;
+            database.read(|connection| Ok((landmarks(connection, document.job, now)?, waiting(connection)?)))?;
         let files = [
             (format!("upkeep_{}.prom", document.job), of_job(document.job, &landmarks)),
-            ("upkeep_outbox.prom".to_owned(), of_outbox(&waiting, present())),
+            ("upkeep_outbox.prom".to_owned(), of_outbox(&waiting, now)),
         ];
         for (name, text) in files {
             textfile::replace(&self.directory, &name, document.run_id, &text)
