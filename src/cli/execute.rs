@@ -12,7 +12,7 @@ use upkeep_jobs::kit::{AnyJob, parse_parameters};
 use upkeep_jobs::platform::{Kind, Problem};
 
 use super::{Session, job_type, output};
-use crate::run::{self, ErrorParts, IfRunning, LogTo, Outcome, Request, Verbosity, init_logging, may_colour};
+use crate::run::{self, ErrorParts, IfRunning, LogTo, Outcome, Request, Verbosity, init_logging, is_pipe, may_colour};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
@@ -58,7 +58,9 @@ pub(super) fn run(session: &Session, arguments: Arguments) -> ExitCode {
         arguments;
     init_logging(session.verbosity, if output == Output::Json { LogTo::Stderr } else { LogTo::Stdout });
     let is_quiet = session.verbosity == Verbosity::Quiet;
-    let has_bar = output == Output::Text && !is_quiet && may_colour(&io::stderr());
+    // What goes into a pipe may come out on the same terminal, in the midst of the bar: `upkeep … | tee log`.
+    let is_piped = is_pipe(&io::stdout());
+    let has_bar = output == Output::Text && !is_quiet && !is_piped && may_colour(&io::stderr());
     let show_duration = !hide_duration;
     let request = Request { job, dry_run, timeout, if_running, allow_affected, metrics_dir, show_duration, has_bar };
     let (document, error) = run::run(&request, || read_parameters(&parameters), || session.configuration());

@@ -1,12 +1,12 @@
 //! The log of a run: a line each, the level in front, no time, which journal and cron add themselves.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use env_logger::{Builder, Logger, Target, WriteStyle};
-use log::{Level, LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Record};
 use upkeep_jobs::kit::NOTES;
 use upkeep_jobs::platform::is_steering;
 
@@ -44,8 +44,16 @@ pub(crate) fn may_colour(stream: &impl IsTerminal) -> bool {
 /// that is (see systemd.exec(5)): the variable alone is inherited by whatever is started with another output.
 fn is_journal(stream: &impl AsFd) -> bool {
     let Ok(expected) = std::env::var("JOURNAL_STREAM") else { return false };
-    let file = stream.as_fd().try_clone_to_owned().map(File::from);
-    file.and_then(|file| file.metadata()).is_ok_and(|file| expected == format!("{}:{}", file.dev(), file.ino()))
+    metadata(stream).is_ok_and(|file| expected == format!("{}:{}", file.dev(), file.ino()))
+}
+
+/// Whether somebody else reads what is written to `stream`, and does with it whatever he likes.
+pub(crate) fn is_pipe(stream: &impl AsFd) -> bool {
+    metadata(stream).is_ok_and(|file| file.file_type().is_fifo())
+}
+
+fn metadata(stream: &impl AsFd) -> std::io::Result<Metadata> {
+    File::from(stream.as_fd().try_clone_to_owned()?).metadata()
 }
 
 /// What has to stand in front of a line on `stream`: a priority for the journal (see sd-daemon(3)), nothing elsewhere.
@@ -126,7 +134,7 @@ pub(crate) fn init(verbosity: Verbosity, to: LogTo) {
 struct AboveTheBar(Logger);
 
 impl Log for AboveTheBar {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
         self.0.enabled(metadata)
     }
 

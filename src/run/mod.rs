@@ -28,7 +28,7 @@ pub(crate) use self::document::{Document, ErrorParts, Outcome, kind_of};
 pub(crate) use self::history::mark_died;
 use self::lease::Lease;
 pub(crate) use self::lease::{IfRunning, held_leases};
-pub(crate) use self::logging::{LogTo, Verbosity, init as init_logging, may_colour, on_one_line, priority};
+pub(crate) use self::logging::{LogTo, Verbosity, init as init_logging, is_pipe, may_colour, on_one_line, priority};
 use self::monitoring::Monitoring;
 pub(crate) use self::past_runs::{PastRun, RunPrefix, Wanted, past_runs, runs_named};
 use self::progress::Display;

@@ -73,6 +73,8 @@ fn where_it_is_not_wanted_there_is_no_bar() {
         ("TERM=xterm", "-q"),
         ("TERM=xterm", "--output json"),
         ("TERM=xterm", "2>/dev/null"),
+        // What comes out of the pipe would stand in the midst of the bar.
+        ("TERM=xterm", "| cat"),
         ("TERM=xterm", ""),
     ] {
         site.fill_with_ended_events(700);
