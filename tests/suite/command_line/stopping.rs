@@ -1,13 +1,16 @@
 //! Signals and time limits, wherever they strike.
 
-use std::time::Duration;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use upkeep_test_servers::cutter::Cut;
 use upkeep_test_servers::fault_proxy::{Fault, FaultProxy};
 use upkeep_test_servers::{Cutter, Postgres, postgres};
 
-use crate::site::{BUCKET, DatabaseKind, Event, Running, Sample, Site, StorageKind, bare, deletes_assets, wait_until};
+use crate::site::{
+    BUCKET, DatabaseKind, Event, Running, Sample, Site, StorageKind, bare, deletes_assets, signal, wait_until,
+};
 
 const EXECUTE: [&str; 3] = ["jobs", "execute", "event-cleanup"];
 
@@ -249,5 +252,26 @@ fn while_the_parameters_are_awaited() {
         let run = run.ends_soon_after(signal);
         // Nothing has begun, so the signal does what it does to any program.
         assert_eq!((run.code, run.signal), (None, Some(code)), "{run:#?}");
+    }
+}
+
+/// As in `upkeep … | less`, where somebody reads and then goes away.
+#[test]
+fn while_nobody_reads_the_log() {
+    let site = Site::new(DatabaseKind::Sqlite, StorageKind::Directory);
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        // More lines than a pipe holds.
+        site.fill_with_ended_events(1_500);
+        let mut command = site.command(&[&EXECUTE[..], &["-v"]].concat());
+        let mut run = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        wait_until("it deletes", || site.events().len() < 1_500);
+        std::thread::sleep(Duration::from_secs(2));
+        assert!(run.try_wait().unwrap().is_none(), "it should be waiting for a reader");
+        let begun = Instant::now();
+        signal(run.id(), name);
+        assert_eq!(run.wait().unwrap().code(), Some(code));
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert_eq!(site.upkeep(&EXECUTE).expect(0).stderr, "");
+        assert!(site.events().is_empty() && site.outbox().is_empty());
     }
 }
