@@ -112,9 +112,14 @@ fn it_tells_what_it_wrote_and_what_to_do_with_it() {
 
     To put them in place, as root:
       cd '[dir]/it'\''s here'
+      getent passwd upkeep >/dev/null ||
+        useradd --system --user-group --home-dir /var/lib/upkeep upkeep
       install -d /etc/upkeep/jobs
       cp -n jobs/*.json /etc/upkeep/jobs/
       chmod 644 /etc/upkeep/jobs/*.json
+      [ -e /etc/upkeep/upkeep.toml ] ||
+        install -m 640 -g upkeep /dev/null /etc/upkeep/upkeep.toml
+      install -d -m 750 -o upkeep -g upkeep /var/lib/upkeep
       install -m 644 upkeep /etc/cron.d/upkeep
     "#);
     let parameters = target.join("jobs/room-cleanup.json");
@@ -142,9 +147,13 @@ fn it_tells_what_it_wrote_and_what_to_do_with_it() {
 
     To put them in place, as root:
       cd '[dir]/it'\''s here'
+      getent passwd upkeep >/dev/null ||
+        useradd --system --user-group --home-dir /var/lib/upkeep upkeep
       install -d /etc/upkeep/jobs
       cp -n jobs/*.json /etc/upkeep/jobs/
       chmod 644 /etc/upkeep/jobs/*.json
+      [ -e /etc/upkeep/upkeep.toml ] ||
+        install -m 640 -g upkeep /dev/null /etc/upkeep/upkeep.toml
       install -m 644 upkeep@.service upkeep@*.timer /etc/systemd/system/
       systemctl daemon-reload
       systemctl start upkeep@self-check.service

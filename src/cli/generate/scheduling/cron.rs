@@ -5,9 +5,7 @@ use super::{Plan, Scheduled, command_line};
 
 const HEAD: &str = include_str!("crontab");
 
-pub(super) const NEXT_STEPS: &str = "  install -d /etc/upkeep/jobs
-  cp -n jobs/*.json /etc/upkeep/jobs/
-  chmod 644 /etc/upkeep/jobs/*.json
+pub(super) const NEXT_STEPS: &str = "  install -d -m 750 -o upkeep -g upkeep /var/lib/upkeep
   install -m 644 upkeep /etc/cron.d/upkeep";
 
 /// A line for each job.

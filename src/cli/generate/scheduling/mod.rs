@@ -8,7 +8,7 @@ mod placing;
 mod systemd;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use upkeep_jobs::JOBS;
@@ -99,9 +99,25 @@ fn write(arguments: &Arguments, plan: &Plan, mut files: Vec<File>, next_steps: &
         writeln!(text, "left out   {}, as no identity provider is configured", job.name())?;
     }
     let directory = std::path::absolute(&arguments.dir)?;
-    writeln!(text, "\nTo put them in place, as root:\n  cd {}\n{next_steps}", output::quoted(&directory))?;
+    writeln!(text, "\nTo put them in place, as root:\n  cd {}\n{FIRST_STEPS}", output::quoted(&directory))?;
+    let configuration = plan.config.file().unwrap_or(Path::new("/dev/null"));
+    if configuration != Path::new(CONFIGURATION) {
+        let configuration = output::quoted(configuration);
+        writeln!(text, "  [ -e {CONFIGURATION} ] ||\n    install -m 640 -g upkeep {configuration} {CONFIGURATION}")?;
+    }
+    writeln!(text, "{next_steps}")?;
     output::print(&text)
 }
+
+/// Where jobs that are started at night find their configuration.
+const CONFIGURATION: &str = "/etc/upkeep/upkeep.toml";
+
+/// What the package has done already, and may be done again.
+const FIRST_STEPS: &str = "  getent passwd upkeep >/dev/null ||
+    useradd --system --user-group --home-dir /var/lib/upkeep upkeep
+  install -d /etc/upkeep/jobs
+  cp -n jobs/*.json /etc/upkeep/jobs/
+  chmod 644 /etc/upkeep/jobs/*.json";
 
 /// The file with a job's parameters, which are the operator's to change.
 fn parameters(job: &dyn AnyJob) -> anyhow::Result<File> {
@@ -112,7 +128,7 @@ fn parameters(job: &dyn AnyJob) -> anyhow::Result<File> {
 /// How a job is started.
 fn command_line(program: &str, flags: &str, job: &str) -> String {
     format!(
-        "{program} {flags}--config /etc/upkeep/upkeep.toml jobs execute {job} \
+        "{program} {flags}--config {CONFIGURATION} jobs execute {job} \
          --parameters @/etc/upkeep/jobs/{job}.json --timeout 1h"
     )
 }

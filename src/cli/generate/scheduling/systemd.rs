@@ -41,10 +41,7 @@ fn escaped(path: &str) -> String {
 }
 
 pub(super) fn next_steps(plan: &Plan) -> String {
-    let mut text = "  install -d /etc/upkeep/jobs
-  cp -n jobs/*.json /etc/upkeep/jobs/
-  chmod 644 /etc/upkeep/jobs/*.json
-  install -m 644 upkeep@.service upkeep@*.timer /etc/systemd/system/
+    let mut text = "  install -m 644 upkeep@.service upkeep@*.timer /etc/systemd/system/
   systemctl daemon-reload
   systemctl start upkeep@self-check.service
   systemctl enable --now"
