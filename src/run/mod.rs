@@ -9,6 +9,7 @@ mod history;
 mod lease;
 mod logging;
 mod monitoring;
+mod overtime;
 mod owner;
 mod past_runs;
 mod progress;
@@ -77,6 +78,7 @@ pub(crate) fn run(
     // Before signals are watched: whoever is still waiting for standard input has begun nothing and may end at once.
     let parameters = parameters();
     let watched = signals::watch(&stop);
+    let overtime = overtime::end_after(request.timeout);
     frame::loading();
     let attention = service_manager.attend(&stop);
     let display = Display::new(request.has_bar, Arc::clone(&service_manager));
@@ -91,6 +93,7 @@ pub(crate) fn run(
     drop(attention);
     service_manager.end(&document);
     frame::end(&document, request.show_duration);
+    drop(overtime);
     (document, result.err())
 }
 
