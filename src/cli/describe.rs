@@ -9,7 +9,7 @@ use upkeep_jobs::kit::{AnyJob, type_in_words};
 use super::{job_type, output};
 
 /// Text is folded to this many columns.
-const COLUMNS: usize = 80;
+pub(super) const COLUMNS: usize = 80;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -47,9 +47,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Folds `text` at blanks, each line indented by `indent`.
 pub(super) fn fold(text: &str, indent: usize) -> String {
+    let lines = folded(text, COLUMNS - indent).into_iter();
+    lines.map(|line| format!("{:indent$}{line}", "")).collect::<Vec<_>>().join("\n")
+}
+
+/// The lines of `text`, folded at blanks to so many columns.
+pub(super) fn folded(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
-        let full = |line: &String| !line.is_empty() && indent + line.len() + 1 + word.len() > COLUMNS;
+        let full = |line: &String| !line.is_empty() && line.len() + 1 + word.len() > columns;
         match lines.last_mut() {
             Some(line) if full(line) => lines.push(word.to_owned()),
             Some(line) if line.is_empty() => line.push_str(word),
@@ -60,5 +66,5 @@ pub(super) fn fold(text: &str, indent: usize) -> String {
             None => {}
         }
     }
-    lines.iter().map(|line| format!("{:indent$}{line}", "")).collect::<Vec<_>>().join("\n")
+    lines
 }

@@ -132,7 +132,10 @@ fn past_runs_are_listed_on_80_columns() {
         let json = site.history(&["--failed", "--output", "json", "--limit", "3"]).expect(0).report();
         let states: Vec<_> = json.as_array().unwrap().iter().map(|run| run["state"].as_str().unwrap()).collect();
         assert_eq!(states, ["died", "interrupted", "timed_out"]);
-        assert_eq!(site.history(&["--limit", "0"]).expect(0).stdout, "No runs yet\n");
+        assert!(
+            site.history(&["--limit", "0"]).expect(2).stderr.contains("0 is not in 1.."),
+            "no runs are not asked for"
+        );
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     failed: bool,
     /// At most so many, the latest first
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// What to write to standard output
     #[arg(long, value_enum, default_value_t = Output::Text)]
