@@ -19,6 +19,14 @@ fn it_is_described() {
       Events that are not ad hoc; rooms that another event uses; users, groups and
       tariffs.
 
+    Order
+      As with event-cleanup: the events batch by batch, the oldest first.
+
+    Beside the running platform
+      Yes, as event-cleanup. Nobody is asked whether a meeting is still going on:
+      one that lasts longer than `seconds_since_creation` loses its event and its
+      room.
+
     Parameters
       fail_on_shared_folder_deletion_error: true or false [default: false]
           Whether an event is kept, and the job fails, when its shared folder cannot

@@ -121,7 +121,7 @@ fn flags_and_jobs_that_are_unknown_are_named_with_the_nearest() {
     For more information, try '--help'.
 
     $ upkeep jobs history --limit 4294967296
-    error: invalid value '4294967296' for '--limit <N>': 4294967296 is not in 0..=4294967295
+    error: invalid value '4294967296' for '--limit <N>': 4294967296 is not in 1..=4294967295
 
     For more information, try '--help'.
     ");

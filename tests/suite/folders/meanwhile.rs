@@ -117,9 +117,10 @@ fn an_event_that_stays_without_its_folder_is_told_of_as_such() {
         let event = with_folder(&nextcloud, "opentalk/first");
         site.fill(&Sample::of([event.clone()]));
         site.execute(&format!(
-            "CREATE TABLE plugin_notes (subject {id_type} NOT NULL REFERENCES events (id)); \
+            // Only references to events and rooms are looked for before the folder goes.
+            "CREATE TABLE plugin_notes (subject {id_type} NOT NULL REFERENCES assets (id)); \
              INSERT INTO plugin_notes VALUES ({})",
-            site.dialect().uuid(event.id)
+            site.dialect().uuid(event.assets[0].0)
         ));
         let report = site.clean_up(&STRICT).expect(3).report();
         assert_eq!(report["failures"][0]["subject"], event.id.to_string());

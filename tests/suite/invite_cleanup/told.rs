@@ -18,6 +18,18 @@ fn it_is_described() {
       Active invites without an expiration, or with one at or after that point in
       time; rooms and events; invitations of users and by e-mail.
 
+    Order
+      First what earlier runs of other jobs left behind: stored objects and shared
+      folders that could not be deleted. Then the invites, batch by batch, the
+      oldest first: in one transaction the permissions that they gave and the
+      invites.
+
+    Beside the running platform
+      Yes. Transactions are short, and a lock is waited for half a second at most.
+      What the platform has locked is tried again at the end of the run, and is a
+      failure if it still is locked. An invite that is good again when its turn
+      comes stays.
+
     Parameters
       expired_before: an RFC 3339 time with a zone, or null [default: null]
           Active invites that expired before this point in time, such as

@@ -21,6 +21,22 @@ fn it_is_described() {
       that are not older than `room_minimum_age` in the [safety] section of the
       configuration; users and tariffs.
 
+    Order
+      First what earlier runs left behind: stored objects and shared folders that
+      could not be deleted. Then the rooms, batch by batch, the oldest first. Of
+      each batch first, in one transaction, everything that belongs to the rooms and
+      the rooms, while the keys of the stored objects are written down; then the
+      objects. A key is struck off when the store has confirmed, so that after a
+      crash the next run finishes the work.
+
+    Beside the running platform
+      Yes, if `room_minimum_age` is longer than a room may be without its event: a
+      room that the platform has just made, and one that is used without an event,
+      goes like any other. Transactions are short, a lock is waited for half a
+      second at most, and nothing goes over the network while rows are locked. What
+      the platform has locked is tried again at the end of the run, and is a failure
+      if it still is locked.
+
     Parameters
       fail_on_shared_folder_deletion_error: true or false [default: false]
           Whether shared folders that earlier runs left behind, and that still
