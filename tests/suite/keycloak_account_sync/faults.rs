@@ -171,6 +171,18 @@ fn page_sizes_are_checked_before_any_request() {
       of the identity provider is not what was asked for, when it lists nobody, or
       when implausibly many users would be disabled.
 
+    Order
+      First all accounts are listed and all users compared with them. Then the guard
+      is asked. Then the identity provider is asked once more about each user to be
+      disabled whom it did not list. Only then are users enabled, and after them
+      disabled, in batches. It belongs before user-cleanup, whose period begins on
+      the day that is set here.
+
+    Beside the running platform
+      Yes. Transactions are short, and a lock is waited for half a second at most. A
+      user whom the platform enables or disables meanwhile is left alone; one whose
+      row stays locked to the end of the run is a failure.
+
     Parameters
       dump_failed_responses: true or false [default: false]
           Whether the body of a response that ends the job is logged. It may hold

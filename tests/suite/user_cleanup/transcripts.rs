@@ -158,6 +158,20 @@ fn the_job_is_described() {
       user stays whose event or room cannot be deleted, or to whom a table refers
       that upkeep does not know.
 
+    Order
+      First what earlier runs left behind. Then three passes: the events that any of
+      these users created, as with event-cleanup; their rooms that hold no event;
+      the users. Of each batch of users, in one transaction, first what they did in
+      other people's events and rooms passes to the owners, then their permissions,
+      invitations, favourites and memberships go, last the users. Users that refer
+      to each other therefore go in one run.
+
+    Beside the running platform
+      Yes. Transactions are short, a lock is waited for half a second at most, and
+      nothing goes over the network while rows are locked. What the platform has
+      locked is tried again at the end of each pass, and is a failure if it still is
+      locked. A user who is enabled again stays, but what has gone by then is gone.
+
     Parameters
       days_since_user_has_been_disabled: a whole number of at least 0 [default: 30]
           Days since the user was disabled: users that were disabled at least so
